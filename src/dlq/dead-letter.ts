@@ -1,0 +1,32 @@
+/**
+ * What becomes of an input that can't be counted: a JSON object to a Kafka topic, or a line of a file in bounded runs.
+ */
+
+export type DeadLetterCode = 'INVALID_EVENT' | 'DESERIALIZATION_ERROR' | 'VALIDATION_ERROR' | 'CORRUPT_BATCH'
+
+export interface DeadLetter {
+  /** Who rejected it: `ctr/<groupId>`. */
+  readonly source: string
+  readonly rawTopic: string
+  readonly partition: number
+  readonly offset: number
+  readonly errorCode: DeadLetterCode
+  readonly errorMessage: string
+  /** The bytes as text when they are UTF-8, else base64; cut at DEAD_LETTER_RAW_MAX_BYTES. */
+  readonly rawData: string
+  readonly rawEncoding: 'utf8' | 'base64'
+  readonly rawTruncated: boolean
+  /** The event's own time where it could be read, else null. */
+  readonly eventTimeMillisUtc: number | null
+  readonly createdAtUtc: string
+}
+
+/** Where dead letters go. Bounded: when `full`, the caller awaits `room` before the next `put`. */
+export interface DeadLetterOffice {
+  readonly full: boolean
+  put(letter: DeadLetter): void
+  room(): Promise<void>
+  /** Resolves when every letter put before the call is acknowledged as delivered. Retries until it is; rejects only when the office was closed first. */
+  settled(): Promise<void>
+  close(): Promise<void>
+}

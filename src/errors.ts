@@ -1,0 +1,44 @@
+/**
+ * Operating failures: things that go wrong outside the engine and that an operator can mend.
+ * Told apart by `code`, never by text. Bugs are assertions (assert.ts); bad events are counted and dead-lettered, never thrown.
+ */
+
+export type CtrErrorCode =
+  | 'CTR_USAGE'
+  | 'CTR_CONFIG'
+  | 'CTR_KAFKA_UNREACHABLE'
+  | 'CTR_KAFKA_AUTH'
+  | 'CTR_KAFKA_TOPIC_MISSING'
+  | 'CTR_KAFKA_CORRUPT_BATCH'
+  | 'CTR_KAFKA_CRASHED'
+  | 'CTR_KAFKA_VERSION'
+  | 'CTR_CLICKHOUSE_UNREACHABLE'
+  | 'CTR_CLICKHOUSE_AUTH'
+  | 'CTR_CLICKHOUSE_REFUSED'
+  | 'CTR_CLICKHOUSE_EMBEDDED'
+  | 'CTR_DEAD_LETTER'
+  | 'CTR_INPUT'
+  | 'CTR_WORKER_DIED'
+  | 'CTR_SINK_DIED'
+  | 'CTR_LEDGER'
+  | 'CTR_SHUTDOWN_TIMEOUT'
+
+/** `retriable`: the same call may succeed later without anybody changing anything. */
+export class CtrError extends Error {
+  override readonly name = 'CtrError'
+  readonly code: CtrErrorCode
+  readonly retriable: boolean
+
+  constructor(code: CtrErrorCode, message: string, options: { retriable?: boolean; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.retriable = options.retriable ?? false
+  }
+}
+
+/** Process exit code for a failure: 2 for wrong usage or configuration (a wrong password too), 1 for anything else. */
+export function exitCodeOf(error: unknown): 1 | 2 {
+  if (!(error instanceof CtrError)) return 1
+  const usage: readonly CtrErrorCode[] = ['CTR_USAGE', 'CTR_CONFIG', 'CTR_KAFKA_AUTH', 'CTR_CLICKHOUSE_AUTH']
+  return usage.includes(error.code) ? 2 : 1
+}

@@ -1,0 +1,138 @@
+/**
+ * The writing side of a ring. One thread only. "Full" is a return value; how to wait for room is the caller's choice.
+ *
+ * A block is opened with the most it may need, filled in place, and closed with what it took; nothing is visible before close.
+ * At most one block is open. The reader's position is cached and read again only when the cached one says "full".
+ */
+import { assert } from '../assert.ts'
+import {
+  AUX,
+  BLOCK,
+  BLOCK_ALIGN_WORDS,
+  BLOCK_HEADER_WORDS,
+  BYTES,
+  type BlockKind,
+  COUNT,
+  HEAD_WORD,
+  KIND,
+  LENGTH,
+  READER_SLEEPS_WORD,
+  RING_HEADER_BYTES,
+  TAIL_WORD,
+  TASK,
+  TIME_DOUBLE,
+  WRITER_SLEEPS_WORD,
+} from './layout.ts'
+
+export class RingWriter {
+  /** The data area, three views of it. */
+  readonly words: Int32Array
+  readonly doubles: Float64Array
+  readonly bytes: Uint8Array
+  /** Word index of the open block's payload. */
+  payload = 0
+
+  readonly #control: Int32Array
+  readonly #capacity: number
+  #head: number
+  #tail: number
+  #open = -1
+
+  constructor(ring: SharedArrayBuffer) {
+    this.#control = new Int32Array(ring, 0, RING_HEADER_BYTES / 4)
+    this.words = new Int32Array(ring, RING_HEADER_BYTES)
+    this.doubles = new Float64Array(ring, RING_HEADER_BYTES)
+    this.bytes = new Uint8Array(ring, RING_HEADER_BYTES)
+    this.#capacity = this.words.length
+    assert((this.#capacity & (this.#capacity - 1)) === 0, 'ring capacity is a power of two', { words: this.#capacity })
+    this.#head = Atomics.load(this.#control, HEAD_WORD)
+    this.#tail = Atomics.load(this.#control, TAIL_WORD)
+  }
+
+  /** The largest payload, in words, that any block may ask for: half the ring, so that padding can never make a block impossible. */
+  get payloadMaxWords(): number {
+    return this.#capacity / 2 - BLOCK_HEADER_WORDS
+  }
+
+  /** Reserves a block with room for `payloadWords`; false when the ring is too full now. */
+  tryOpen(kind: BlockKind, task: number, payloadWords: number): boolean {
+    assert(this.#open < 0, 'one block open at a time')
+    assert(payloadWords <= this.payloadMaxWords, 'a block fits half the ring', { payloadWords, max: this.payloadMaxWords })
+    const need = align(BLOCK_HEADER_WORDS + payloadWords)
+    const index = this.#head & (this.#capacity - 1)
+    const untilEnd = this.#capacity - index
+    const claim = need <= untilEnd ? need : untilEnd + need
+    if (this.#capacity - ((this.#head - this.#tail) | 0) < claim) {
+      this.#tail = Atomics.load(this.#control, TAIL_WORD)
+      if (this.#capacity - ((this.#head - this.#tail) | 0) < claim) return false
+    }
+    let at = index
+    if (need > untilEnd) {
+      this.words[index + LENGTH] = untilEnd
+      this.words[index + KIND] = BLOCK.pad
+      this.#head = (this.#head + untilEnd) | 0
+      at = 0
+    }
+    const words = this.words
+    words[at + KIND] = kind
+    words[at + TASK] = task
+    words[at + COUNT] = 0
+    words[at + AUX] = 0
+    words[at + BYTES] = 0
+    this.#open = at
+    this.payload = at + BLOCK_HEADER_WORDS
+    return true
+  }
+
+  /** Publishes the open block. `count`, `aux`, `bytes` and `time` go to its header. */
+  close(payloadWords: number, count = 0, aux = 0, bytes = 0, time = 0): void {
+    const at = this.#open
+    assert(at >= 0, 'close follows open')
+    const length = align(BLOCK_HEADER_WORDS + payloadWords)
+    const words = this.words
+    words[at + LENGTH] = length
+    words[at + COUNT] = count
+    words[at + AUX] = aux
+    words[at + BYTES] = bytes
+    this.doubles[(at >> 1) + TIME_DOUBLE] = time
+    this.#open = -1
+    this.#head = (this.#head + length) | 0
+    Atomics.store(this.#control, HEAD_WORD, this.#head)
+    if (Atomics.load(this.#control, READER_SLEEPS_WORD) !== 0) {
+      Atomics.store(this.#control, READER_SLEEPS_WORD, 0)
+      Atomics.notify(this.#control, HEAD_WORD)
+    }
+  }
+
+  /** Drops the open block, as if it had never been opened. */
+  abandon(): void {
+    assert(this.#open >= 0, 'abandon follows open')
+    this.#open = -1
+  }
+
+  /** A block without payload; false when full. */
+  tryPut(kind: BlockKind, task: number, aux = 0, time = 0): boolean {
+    if (!this.tryOpen(kind, task, 0)) return false
+    this.close(0, 0, aux, 0, time)
+    return true
+  }
+
+  /** Blocks the thread until the reader frees something, at most `timeoutMs`. For worker threads. */
+  waitRoom(timeoutMs: number): void {
+    const seen = this.#tail
+    Atomics.store(this.#control, WRITER_SLEEPS_WORD, 1)
+    if (Atomics.load(this.#control, TAIL_WORD) === seen) Atomics.wait(this.#control, TAIL_WORD, seen, timeoutMs)
+  }
+
+  /** As waitRoom, without blocking the thread. For main. */
+  async waitRoomAsync(timeoutMs: number): Promise<void> {
+    const seen = this.#tail
+    Atomics.store(this.#control, WRITER_SLEEPS_WORD, 1)
+    const wait = Atomics.waitAsync(this.#control, TAIL_WORD, seen, timeoutMs)
+    if (wait.async) await wait.value
+  }
+}
+
+function align(words: number): number {
+  return (words + BLOCK_ALIGN_WORDS - 1) & -BLOCK_ALIGN_WORDS
+}
