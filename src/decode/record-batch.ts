@@ -1,0 +1,101 @@
+/**
+ * Framing of a Kafka record batch, format 2 (magic 2), as fetched:
+ *
+ *   byte 0           8        12             16      17    21           23                27
+ *        | base      | length | leader epoch | magic | crc | attributes | last offset     | base
+ *        | offset 8  | 4      | 4            | 1     | 4   | 2          | delta 4         | timestamp 8
+ *   byte 35          43            51      53         57       61
+ *        | max       | producer id | epoch | sequence | record | records ...
+ *        | timestamp | 8           | 2     | 4        | count 4|
+ *
+ * length counts from byte 12; crc is CRC-32C from byte 21 to the end. attributes: bits 0–2 codec, bit 3 log append time, bit 5 control.
+ *
+ *   record  | length | attributes 1 | timestamp delta | offset delta | key length | key | value length | value | headers |
+ *
+ * where lengths and deltas are zigzag varints; a length of -1 means null.
+ */
+
+export const BATCH_HEADER_BYTES = 61
+export const BATCH_PREFIX_BYTES = 12
+export const CRC_FROM = 21
+export const MAGIC_AT = 16
+export const LENGTH_AT = 8
+export const MAGIC = 2
+
+/** The header fields the engine needs; times in ms. Reused for every batch. */
+export class BatchHeader {
+  baseOffset = 0
+  /** Whole batch, prefix included. */
+  sizeBytes = 0
+  magic = 0
+  crc = 0
+  codec = 0
+  logAppendTime = false
+  control = false
+  lastOffset = 0
+  baseTimestamp = 0
+  maxTimestamp = 0
+  count = 0
+}
+
+/** Reads the header of the batch at `at`; false when fewer bytes are there than it says it has, or its length can't be true. */
+export function readBatchHeader(bytes: Uint8Array, at: number, end: number, header: BatchHeader): boolean {
+  if (end - at < BATCH_HEADER_BYTES) return false
+  header.baseOffset = readInt64(bytes, at)
+  header.sizeBytes = BATCH_PREFIX_BYTES + readInt32(bytes, at + LENGTH_AT)
+  header.magic = bytes[at + MAGIC_AT]!
+  if (header.sizeBytes < BATCH_HEADER_BYTES || header.sizeBytes > end - at) return false
+  header.crc = readInt32(bytes, at + 17) >>> 0
+  const attributes = bytes[at + 22]!
+  header.codec = attributes & 7
+  header.logAppendTime = (attributes & 8) !== 0
+  header.control = (attributes & 32) !== 0
+  header.lastOffset = header.baseOffset + readInt32(bytes, at + 23)
+  header.baseTimestamp = readInt64(bytes, at + 27)
+  header.maxTimestamp = readInt64(bytes, at + 35)
+  header.count = readInt32(bytes, at + 57)
+  return true
+}
+
+function readInt32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
+}
+
+/** Exact for values of at most 53 bits, which offsets and times are. */
+function readInt64(bytes: Uint8Array, at: number): number {
+  return readInt32(bytes, at) * 4_294_967_296 + (readInt32(bytes, at + 4) >>> 0)
+}
+
+/** The zigzag varint at `at`, as a 32-bit number. */
+export function varint(bytes: Uint8Array, at: number): number {
+  let raw = bytes[at]!
+  if (raw > 127) {
+    raw = (raw & 127) | ((bytes[at + 1]! & 127) << 7)
+    if (bytes[at + 1]! > 127) {
+      raw |= (bytes[at + 2]! & 127) << 14
+      if (bytes[at + 2]! > 127) raw |= ((bytes[at + 3]! & 127) << 21) | (bytes[at + 3]! > 127 ? bytes[at + 4]! << 28 : 0)
+    }
+  }
+  return (raw >>> 1) ^ -(raw & 1)
+}
+
+/** The zigzag varlong at `at`; exact to 53 bits. */
+export function varlong(bytes: Uint8Array, at: number): number {
+  let raw = 0
+  let unit = 1
+  let from = at
+  for (; bytes[from]! > 127; from++) {
+    raw += (bytes[from]! & 127) * unit
+    unit *= 128
+  }
+  raw += bytes[from]! * unit
+  return raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2
+}
+
+/** Bytes a varint or varlong takes. */
+export function varintSize(bytes: Uint8Array, at: number): number {
+  if (bytes[at]! < 128) return 1
+  let size = 2
+  while (bytes[at + size - 1]! > 127 && size < 10) size++
+  return size
+}

@@ -1,0 +1,184 @@
+/**
+ * Steps over JSON that the engine doesn't count, as strictly as JSON.parse would read it. Each function takes the position of the first
+ * byte and returns the position after the last, or -1 for "not sure".
+ */
+
+/** Deeper values go to the exact parser. */
+export const NESTING_MAX = 16
+
+/** 1 for the bytes a string may hold as they are: printable ASCII and DEL, except the quote and the backslash. */
+export const PLAIN = new Uint8Array(256)
+for (let byte = 0x20; byte < 0x80; byte++) PLAIN[byte] = byte === 0x22 || byte === 0x5c ? 0 : 1
+
+/** The four bytes JSON calls white space. */
+export function isSpace(byte: number): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
+
+/** Over white space, of which there may be none. */
+export function skipSpace(bytes: Uint8Array, start: number): number {
+  let at = start
+  while (isSpace(bytes[at]!)) at++
+  return at
+}
+
+/**
+ * Position of the first byte, from `start` on, that a string may not hold as it is (quote, backslash, control, non-ASCII), or `end`.
+ * Four bytes at a time: a byte of `odd` has its high bit set when that byte of the word is one of them.
+ */
+export function plainEnd(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  let at = start
+  while (at + 4 <= end) {
+    const word = view.getInt32(at, true)
+    const quote = word ^ 0x22222222
+    const slash = word ^ 0x5c5c5c5c
+    const odd = (((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash) | (word - 0x20202020) | word) & 0x80808080
+    if (odd !== 0) return at + ((31 - Math.clz32(odd & -odd)) >>> 3)
+    at += 4
+  }
+  while (at < end && PLAIN[bytes[at]!] === 1) at++
+  return at
+}
+
+/** Over the rest of a string whose opening quote is just before `start`. */
+export function skipString(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  for (;;) {
+    while (PLAIN[bytes[at]!] === 1) at++
+    if (at >= end) return -1
+    const byte = bytes[at]!
+    if (byte === 0x22) return at + 1
+    if (byte === 0x5c) at = skipEscape(bytes, at + 1)
+    else if (byte >= 0x80) at = skipUtf8(bytes, at, end)
+    else return -1
+    if (at < 0) return -1
+  }
+}
+
+function skipEscape(bytes: Uint8Array, at: number): number {
+  switch (bytes[at]) {
+    case 0x22:
+    case 0x5c:
+    case 0x2f:
+    case 0x62:
+    case 0x66:
+    case 0x6e:
+    case 0x72:
+    case 0x74:
+      return at + 1
+    case 0x75:
+      return isHex(bytes[at + 1]) && isHex(bytes[at + 2]) && isHex(bytes[at + 3]) && isHex(bytes[at + 4]) ? at + 5 : -1
+    default:
+      return -1
+  }
+}
+
+function isHex(byte: number | undefined): boolean {
+  if (byte === undefined) return false
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
+}
+
+/** One character of two to four bytes; refuses overlong forms, surrogates and what lies beyond U+10FFFF. */
+function skipUtf8(bytes: Uint8Array, at: number, end: number): number {
+  const lead = bytes[at]!
+  const second = bytes[at + 1]!
+  let low = 0x80
+  let high = 0xbf
+  let length: number
+  if (lead >= 0xc2 && lead <= 0xdf) length = 2
+  else if (lead >= 0xe0 && lead <= 0xef) {
+    length = 3
+    if (lead === 0xe0) low = 0xa0
+    if (lead === 0xed) high = 0x9f
+  } else if (lead >= 0xf0 && lead <= 0xf4) {
+    length = 4
+    if (lead === 0xf0) low = 0x90
+    if (lead === 0xf4) high = 0x8f
+  } else return -1
+  if (at + length > end || second < low || second > high) return -1
+  if (length > 2 && (bytes[at + 2]! & 0xc0) !== 0x80) return -1
+  if (length > 3 && (bytes[at + 3]! & 0xc0) !== 0x80) return -1
+  return at + length
+}
+
+/** Over any JSON value that begins at `start`. */
+export function skipValue(bytes: Uint8Array, start: number, end: number, depth: number): number {
+  switch (bytes[start]) {
+    case 0x22:
+      return skipString(bytes, start + 1, end)
+    case 0x7b:
+      return depth < NESTING_MAX ? skipObject(bytes, start + 1, end, depth + 1) : -1
+    case 0x5b:
+      return depth < NESTING_MAX ? skipArray(bytes, start + 1, end, depth + 1) : -1
+    case 0x74:
+      return bytes[start + 1] === 0x72 && bytes[start + 2] === 0x75 && bytes[start + 3] === 0x65 ? start + 4 : -1
+    case 0x66:
+      return bytes[start + 1] === 0x61 && bytes[start + 2] === 0x6c && bytes[start + 3] === 0x73 && bytes[start + 4] === 0x65
+        ? start + 5
+        : -1
+    case 0x6e:
+      return bytes[start + 1] === 0x75 && bytes[start + 2] === 0x6c && bytes[start + 3] === 0x6c ? start + 4 : -1
+    default:
+      return skipNumber(bytes, start)
+  }
+}
+
+function skipObject(bytes: Uint8Array, start: number, end: number, depth: number): number {
+  let at = skipSpace(bytes, start)
+  if (bytes[at] === 0x7d) return at + 1
+  for (;;) {
+    if (bytes[at] !== 0x22) return -1
+    at = skipString(bytes, at + 1, end)
+    if (at < 0) return -1
+    at = skipSpace(bytes, at)
+    if (bytes[at] !== 0x3a) return -1
+    at = skipValue(bytes, skipSpace(bytes, at + 1), end, depth)
+    if (at < 0) return -1
+    at = skipSpace(bytes, at)
+    if (bytes[at] === 0x7d) return at + 1
+    if (bytes[at] !== 0x2c) return -1
+    at = skipSpace(bytes, at + 1)
+  }
+}
+
+function skipArray(bytes: Uint8Array, start: number, end: number, depth: number): number {
+  let at = skipSpace(bytes, start)
+  if (bytes[at] === 0x5d) return at + 1
+  for (;;) {
+    at = skipValue(bytes, at, end, depth)
+    if (at < 0) return -1
+    at = skipSpace(bytes, at)
+    if (bytes[at] === 0x5d) return at + 1
+    if (bytes[at] !== 0x2c) return -1
+    at = skipSpace(bytes, at + 1)
+  }
+}
+
+function skipNumber(bytes: Uint8Array, start: number): number {
+  let at = bytes[start] === 0x2d ? start + 1 : start
+  if (bytes[at] === 0x30) at++
+  else {
+    const first = at
+    at = skipDigits(bytes, at)
+    if (at === first) return -1
+  }
+  if (bytes[at] === 0x2e) {
+    const first = at + 1
+    at = skipDigits(bytes, first)
+    if (at === first) return -1
+  }
+  if (bytes[at] === 0x65 || bytes[at] === 0x45) {
+    at++
+    if (bytes[at] === 0x2b || bytes[at] === 0x2d) at++
+    const first = at
+    at = skipDigits(bytes, at)
+    if (at === first) return -1
+  }
+  return at
+}
+
+function skipDigits(bytes: Uint8Array, start: number): number {
+  let at = start
+  while (bytes[at]! >= 0x30 && bytes[at]! <= 0x39) at++
+  return at
+}
