@@ -1,0 +1,75 @@
+/**
+ * Keys of a dictionary, as bytes end to end in one buffer. A key is found by its place (a word offset); the owner keeps that number.
+ *
+ *   word 0          1 ...
+ *        | length   | key bytes, padded to 4 |
+ *
+ * Freed keys leave holes; when more than half is holes, the owner moves the live keys into a fresh arena (see Dictionary).
+ */
+const FIRST_CAPACITY = 1 << 12
+
+export class KeyArena {
+  bytes: Uint8Array
+  #words: Int32Array
+  #used = 0
+  #freed = 0
+
+  constructor(capacityBytes = FIRST_CAPACITY) {
+    this.bytes = new Uint8Array(capacityBytes)
+    this.#words = new Int32Array(this.bytes.buffer)
+  }
+
+  get sizeBytes(): number {
+    return this.bytes.length
+  }
+
+  /** More than half of what is used is holes. */
+  get sparse(): boolean {
+    return this.#freed > FIRST_CAPACITY && this.#freed * 2 > this.#used * 4
+  }
+
+  /** Copies source[start, end) in; returns its place. */
+  add(source: Uint8Array, start: number, end: number): number {
+    const length = end - start
+    const words = 1 + ((length + 3) >> 2)
+    if ((this.#used + words) * 4 > this.bytes.length) this.#grow((this.#used + words) * 4)
+    const place = this.#used
+    this.#used += words
+    this.#words[place] = length
+    const to = (place + 1) * 4
+    for (let i = 0; i < length; i++) this.bytes[to + i] = source[start + i]!
+    return place
+  }
+
+  /** Byte index of a key's first byte. */
+  startOf(place: number): number {
+    return (place + 1) * 4
+  }
+
+  lengthOf(place: number): number {
+    return this.#words[place]!
+  }
+
+  equals(place: number, source: Uint8Array, start: number, end: number): boolean {
+    const length = end - start
+    if (this.#words[place] !== length) return false
+    const bytes = this.bytes
+    const at = (place + 1) * 4
+    for (let i = 0; i < length; i++) if (bytes[at + i] !== source[start + i]) return false
+    return true
+  }
+
+  /** Marks a key's memory as a hole. */
+  free(place: number): void {
+    this.#freed += (1 + ((this.#words[place]! + 3) >> 2)) * 4
+  }
+
+  #grow(needBytes: number): void {
+    let capacity = this.bytes.length
+    while (capacity < needBytes) capacity *= 2
+    const bytes = new Uint8Array(capacity)
+    bytes.set(this.bytes)
+    this.bytes = bytes
+    this.#words = new Int32Array(bytes.buffer)
+  }
+}

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import { Dictionary } from '../../src/decode/dictionary.ts'
+import { hashProduct } from '../../src/decode/event.ts'
+import { Random } from '../../src/source/random.ts'
+
+const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
+
+describe(`the dictionary behaves like a Map, seed ${SEED}`, () => {
+  test.each([1, 3])('with %i workers, products coming and going', (workers) => {
+    const random = new Random(SEED)
+    const dictionary = new Dictionary(workers)
+    const model = new Map<string, { code: number; worker: number; end: number }>()
+    const used = new Set<string>()
+    for (let step = 0; step < 60_000; step++) {
+      const name = `p-${random.below(4000)}${random.chance(0.1) ? 'x'.repeat(random.below(250)) : ''}`
+      const bytes = Buffer.from(`##${name}##`)
+      const [start, end] = [2, 2 + name.length]
+      const hash = hashProduct(bytes, start, end)
+      let entry = dictionary.find(hash, bytes, start, end)
+      const known = model.get(name)
+      expect([name, entry >= 0]).toEqual([name, known !== undefined])
+      if (known === undefined) {
+        const worker = dictionary.workerFor(hash)
+        const id = dictionary.nextIdOf(worker)
+        entry = dictionary.insert(hash, bytes, start, end)
+        expect([dictionary.workerOf(entry), dictionary.codeOf(entry)]).toEqual([worker, id * 2])
+        expect(used.has(`${worker}/${id}`)).toBe(false)
+        used.add(`${worker}/${id}`)
+        model.set(name, { code: id * 2, worker, end: 0 })
+      }
+      const state = model.get(name)!
+      expect([dictionary.workerOf(entry), dictionary.codeOf(entry)]).toEqual([state.worker, state.code])
+      const window = step + random.below(1000)
+      dictionary.touch(entry, window)
+      state.end = Math.max(state.end, window)
+      if (step % 500 === 499) sweep(dictionary, model, used, step - 3000)
+    }
+    expect(dictionary.size).toBe(model.size)
+  })
+})
+
+function sweep(
+  dictionary: Dictionary,
+  model: Map<string, { code: number; worker: number; end: number }>,
+  used: Set<string>,
+  horizon: number,
+): void {
+  const gone = new Set<string>()
+  dictionary.sweep(horizon, 1_000_000, (worker, id) => {
+    gone.add(`${worker}/${id}`)
+    return true
+  })
+  for (const [name, { code, worker, end }] of model) {
+    const key = `${worker}/${code >> 1}`
+    expect([name, gone.has(key)]).toEqual([name, end <= horizon])
+    if (gone.has(key)) {
+      model.delete(name)
+      used.delete(key)
+    }
+  }
+}
+
+test('a sweep that is refused removes nothing and goes on there next time', () => {
+  const dictionary = new Dictionary(1)
+  for (let i = 0; i < 10; i++) {
+    const bytes = Buffer.from(`p${i}`)
+    dictionary.insert(hashProduct(bytes, 0, 2), bytes, 0, 2)
+  }
+  let allowed = 4
+  expect(dictionary.sweep(1, 100, () => allowed-- > 0)).toBe(false)
+  expect(dictionary.size).toBe(6)
+  expect(dictionary.sweep(1, 100, () => true)).toBe(true)
+  expect(dictionary.size).toBe(0)
+})
+
+test('memory is bounded by the products that live, not by those that ever did', () => {
+  const dictionary = new Dictionary(2)
+  let most = 0
+  for (let i = 0; i < 300_000; i++) {
+    const bytes = Buffer.from(`product-${i}`)
+    const hash = hashProduct(bytes, 0, bytes.length)
+    dictionary.touch(dictionary.insert(hash, bytes, 0, bytes.length), i)
+    if (i % 100 === 0) dictionary.sweep(i - 1000, 2000, () => true)
+    most = Math.max(most, dictionary.size)
+  }
+  expect(most).toBeLessThan(3000)
+  expect(dictionary.sizeBytes).toBeLessThan(1024 * 1024)
+})
