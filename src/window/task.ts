@@ -1,0 +1,102 @@
+/**
+ * Event time of one task: partition number i of every topic together.
+ *
+ *   watermark = min over partitions that are neither idle nor ended of (largest event time - out-of-orderness), and never goes back.
+ *
+ * It is published to the workers only when it passes a window's end or a window's end + lateness, because nothing happens in between.
+ * Whether a window counts as purged is decided by the published watermark, on main and in the workers alike.
+ */
+import type { Partition } from './partition.ts'
+
+export interface TimeRules {
+  readonly windowSize: number
+  readonly outOfOrderness: number
+  readonly allowedLateness: number
+  readonly idleTimeout: number
+  readonly maxDrift: number
+}
+
+export class Task {
+  readonly task: number
+  readonly partitions: Partition[] = []
+  /** ms; -Infinity before the first one. */
+  published = Number.NEGATIVE_INFINITY
+  readonly #rules: TimeRules
+
+  constructor(task: number, rules: TimeRules) {
+    this.task = task
+    this.#rules = rules
+  }
+
+  /** The watermark as the partitions stand now; never below the published one. -Infinity while a partition holds it. */
+  watermark(): number {
+    let low = Number.POSITIVE_INFINITY
+    for (const partition of this.partitions) {
+      if (partition.idle || partition.ended) continue
+      const time = partition.maxEventTime - this.#rules.outOfOrderness
+      if (time < low) low = time
+    }
+    return low === Number.POSITIVE_INFINITY || low < this.published ? this.published : low
+  }
+
+  /** Whether the workers would do anything at `watermark` that they didn't at the published one. */
+  mustPublish(watermark: number): boolean {
+    const { windowSize, allowedLateness } = this.#rules
+    const was = this.published
+    if (!(watermark > was)) return false
+    if (was === Number.NEGATIVE_INFINITY) return true
+    return (
+      Math.floor(watermark / windowSize) !== Math.floor(was / windowSize) ||
+      Math.floor((watermark - allowedLateness) / windowSize) !== Math.floor((was - allowedLateness) / windowSize)
+    )
+  }
+
+  /** The workers have been told: windows that ended `lateness` before are purged. */
+  publish(watermark: number): void {
+    this.published = watermark
+    for (const partition of this.partitions) partition.leaveWindows(watermark - this.#rules.allowedLateness)
+  }
+
+  /** No partition of it may bring anything soon: all are idle or ended, and there is at least one. */
+  get quiet(): boolean {
+    return this.partitions.length > 0 && this.partitions.every((partition) => partition.idle || partition.ended)
+  }
+
+  /**
+   * Which partitions run too far ahead of the slowest one and which no longer do. A partition that has had no record yet holds the
+   * others at the first window they touched. The caller pauses and resumes.
+   */
+  alignment(): { pause: Partition[]; resume: Partition[] } {
+    const pause: Partition[] = []
+    const resume: Partition[] = []
+    const floor = this.#driftFloor()
+    for (const partition of this.partitions) {
+      const ahead = partition.maxEventTime > floor + this.#rules.maxDrift
+      if (ahead && !partition.paused && !partition.ended) pause.push(partition)
+      if (!ahead && partition.paused) resume.push(partition)
+    }
+    return { pause, resume }
+  }
+
+  #driftFloor(): number {
+    let low = Number.POSITIVE_INFINITY
+    let waiting = false
+    for (const partition of this.partitions) {
+      if (partition.idle || partition.ended) continue
+      if (partition.maxEventTime === Number.NEGATIVE_INFINITY) waiting = true
+      else if (partition.maxEventTime < low) low = partition.maxEventTime
+    }
+    if (!waiting) return low
+    for (const partition of this.partitions) {
+      const first = partition.firstOpenWindowEnd() - this.#rules.windowSize
+      if (first < low) low = first
+    }
+    return low
+  }
+}
+
+/** A partition with nothing new for the timeout whose position is known to be the end offset; paused ones never are. */
+export function isIdle(partition: Partition, now: number, idleTimeout: number): boolean {
+  if (partition.paused || now - partition.lastRecordAt < idleTimeout) return false
+  return partition.endOffsetHeardAt - partition.lastRecordAt >= idleTimeout && partition.position >= partition.endOffset
+}

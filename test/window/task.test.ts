@@ -1,0 +1,124 @@
+import { describe, expect, test } from 'vitest'
+import { Partition } from '../../src/window/partition.ts'
+import { isIdle, Task, type TimeRules } from '../../src/window/task.ts'
+
+const RULES: TimeRules = { windowSize: 10, outOfOrderness: 5, allowedLateness: 5, idleTimeout: 100, maxDrift: 50 }
+
+function taskOf(...times: (number | undefined)[]): Task {
+  const task = new Task(0, RULES)
+  times.forEach((time, i) => void task.partitions.push(new Partition(i, 0, 0, time, 0)))
+  return task
+}
+
+describe("a task's watermark", () => {
+  test('is that of its slowest partition, less the out-of-orderness', () => expect(taskOf(100, 70, 90).watermark()).toBe(65))
+  test('waits for a partition that has had no record', () => expect(taskOf(100, undefined).watermark()).toBe(Number.NEGATIVE_INFINITY))
+
+  test('is not held by idle or ended partitions', () => {
+    const task = taskOf(100, undefined, 20)
+    task.partitions[1]!.idle = true
+    task.partitions[2]!.ended = true
+    expect(task.watermark()).toBe(95)
+  })
+
+  test('never goes back, also when an idle partition awakes', () => {
+    const task = taskOf(100, 50)
+    task.partitions[1]!.idle = true
+    task.publish(task.watermark())
+    task.partitions[1]!.idle = false
+    expect(task.watermark()).toBe(95)
+    task.partitions[0]!.idle = true
+    task.partitions[1]!.idle = true
+    expect(task.watermark()).toBe(95)
+  })
+
+  test.each([
+    [99, false],
+    [100, true],
+    [104, true],
+    [105, true],
+  ])('after 95 is worth telling at %i: %s', (watermark, worth) => {
+    const task = taskOf()
+    task.publish(95)
+    expect(task.mustPublish(watermark)).toBe(worth)
+  })
+
+  test('is worth telling once when a window closes and once when it is purged', () => {
+    const task = taskOf()
+    task.publish(100)
+    expect([101, 104, 105].map((watermark) => task.mustPublish(watermark))).toEqual([false, false, true])
+    expect(task.mustPublish(100)).toBe(false)
+  })
+})
+
+describe('alignment', () => {
+  test('pauses what is more than maxDrift ahead, and resumes it when the others have come up', () => {
+    const task = taskOf(150, 100, 151)
+    expect(task.alignment().pause.map(({ topicIndex }) => topicIndex)).toEqual([2])
+    task.partitions[2]!.paused = true
+    task.partitions[1]!.maxEventTime = 101
+    const { pause, resume } = task.alignment()
+    expect([pause, resume.map(({ topicIndex }) => topicIndex)]).toEqual([[], [2]])
+  })
+
+  test('holds the others near the first window while a partition has had no record', () => {
+    const task = taskOf(150, undefined)
+    task.partitions[0]!.enterWindow(100, 0, Number.NEGATIVE_INFINITY)
+    expect(task.alignment().pause.length).toBe(1)
+    task.partitions[0]!.maxEventTime = 140
+    expect(task.alignment().pause.length).toBe(0)
+  })
+
+  test('lets a lone partition run when the others are idle', () => {
+    const task = taskOf(1000, 10)
+    task.partitions[1]!.idle = true
+    task.partitions[0]!.paused = true
+    expect(task.alignment().resume.length).toBe(1)
+  })
+})
+
+describe('a partition is idle', () => {
+  const partition = () => {
+    const it = new Partition(0, 0, 7, undefined, 1000)
+    it.endOffset = 7
+    it.endOffsetHeardAt = 1100
+    return it
+  }
+  test('after the timeout, when its position is known to be the end', () => expect(isIdle(partition(), 1100, 100)).toBe(true))
+  test('not before', () => expect(isIdle(partition(), 1099, 100)).toBe(false))
+  test('not while it lags', () => {
+    const lagging = partition()
+    lagging.endOffset = 8
+    expect(isIdle(lagging, 5000, 100)).toBe(false)
+  })
+  test('not while it is paused', () => {
+    const paused = partition()
+    paused.paused = true
+    expect(isIdle(paused, 5000, 100)).toBe(false)
+  })
+  test('not when the end was heard before the timeout had passed', () => {
+    const stale = partition()
+    stale.endOffsetHeardAt = 1099
+    expect(isIdle(stale, 5000, 100)).toBe(false)
+  })
+})
+
+describe('the low-water mark', () => {
+  test('is the position when no window is open', () => {
+    const partition = new Partition(0, 0, 42, 99, 0)
+    expect(partition.lowWater()).toEqual({ offset: 42, maxEventTime: 99 })
+    expect(new Partition(0, 0, 42, undefined, 0).lowWater()).toEqual({ offset: 42, maxEventTime: undefined })
+  })
+
+  test('is the first event of the open windows, with the time before it, until they are purged', () => {
+    const partition = new Partition(0, 0, 50, 300, 0)
+    partition.enterWindow(110, 12, 95)
+    partition.enterWindow(110, 13, 96)
+    partition.enterWindow(120, 20, 101)
+    expect(partition.lowWater()).toEqual({ offset: 12, maxEventTime: 95 })
+    partition.leaveWindows(110)
+    expect(partition.lowWater()).toEqual({ offset: 20, maxEventTime: 101 })
+    partition.leaveWindows(120)
+    expect(partition.lowWater()).toEqual({ offset: 50, maxEventTime: 300 })
+  })
+})
