@@ -1,0 +1,107 @@
+/**
+ * Panes to rows: every product whose total changed since the pane was last emitted becomes one RowBinary row in the worker's row ring.
+ * A full row ring blocks the worker until the sink has taken something; that is the backpressure from ClickHouse.
+ *
+ * Checked at every emission: the cells of the pane add up to the events it was given. A cell counted twice or lost ends the process.
+ */
+import { assert } from '../assert.ts'
+import { BLOCK } from '../ring/layout.ts'
+import type { RingWriter } from '../ring/ring-writer.ts'
+import { encodeTenant, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
+import type { Pane } from '../window/pane.ts'
+import type { TaskState } from './task-state.ts'
+import { countCtr, ROWS } from './worker-stats.ts'
+
+const BLOCK_WORDS = 8192
+const WAIT_MS = 1000
+
+export class Emission {
+  readonly #writer: RingWriter
+  readonly #view: DataView
+  readonly #tenant: Uint8Array
+  readonly #rowMax: number
+  readonly #revision: number
+  readonly #stats: Float64Array
+
+  constructor(writer: RingWriter, tenant: string, revision: number, stats: Float64Array) {
+    this.#writer = writer
+    this.#view = new DataView(writer.bytes.buffer, writer.bytes.byteOffset, writer.bytes.byteLength)
+    this.#tenant = encodeTenant(tenant)
+    this.#rowMax = rowMaxBytes(this.#tenant)
+    this.#revision = revision
+    this.#stats = stats
+  }
+
+  emit(state: TaskState, pane: Pane, now: number): void {
+    const { counts } = pane
+    const { products } = state
+    const out = this.#writer.bytes
+    const view = this.#view
+    const tenant = this.#tenant
+    const revision = this.#revision
+    const ids = products.limit
+    const first = pane.emitted === undefined
+    pane.emitted ??= counts instanceof Uint32Array ? new Uint32Array(counts.length / 2) : new Float64Array(counts.length / 2)
+    const emitted = pane.emitted
+    let sum = 0
+    let id = 0
+    while (id < ids) {
+      this.#open(state.task)
+      const from = this.#writer.payload * 4
+      const stop = from + Math.min(BLOCK_WORDS, this.#writer.payloadMaxWords) * 4 - this.#rowMax
+      let at = from
+      let rows = 0
+      for (; id < ids && at <= stop; id++) {
+        const impressions = counts[id * 2]!
+        const clicks = counts[id * 2 + 1]!
+        const total = impressions + clicks
+        sum += total
+        if (total === emitted[id]) continue
+        assert(total > emitted[id]!, 'counts of a window only grow', { id, total, emitted: emitted[id] })
+        emitted[id] = total
+        const name = products.startOf(id)
+        const length = products.lengthOf(id)
+        at = writeRow(
+          out,
+          view,
+          at,
+          tenant,
+          products.bytes,
+          name,
+          length,
+          pane.start,
+          pane.end,
+          state.task,
+          impressions,
+          clicks,
+          revision,
+          now,
+        )
+        if (first) countCtr(this.#stats, impressions === 0 ? 0 : clicks / impressions)
+        rows++
+      }
+      this.#close(rows, at - from, pane.end, first)
+    }
+    assert(sum === pane.total, 'a pane holds the events it was given', { start: pane.start, sum, total: pane.total })
+    pane.dirty = false
+  }
+
+  /** Passes a barrier or the end on, behind the rows before it. */
+  pass(kind: typeof BLOCK.barrier | typeof BLOCK.end, number: number): void {
+    while (!this.#writer.tryPut(kind, 0, number)) this.#writer.waitRoom(WAIT_MS)
+  }
+
+  #open(task: number): void {
+    const words = Math.min(BLOCK_WORDS, this.#writer.payloadMaxWords)
+    while (!this.#writer.tryOpen(BLOCK.rows, task, words)) this.#writer.waitRoom(WAIT_MS)
+  }
+
+  #close(rows: number, bytes: number, windowEnd: number, first: boolean): void {
+    if (rows === 0) {
+      this.#writer.abandon()
+      return
+    }
+    this.#writer.close((bytes + 3) >> 2, rows, first ? 1 : 0, bytes, windowEnd)
+    this.#stats[ROWS]! += rows
+  }
+}

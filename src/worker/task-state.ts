@@ -1,0 +1,56 @@
+/**
+ * What one worker holds of one task, and when its windows are emitted:
+ *
+ *   watermark ≥ end               first emission
+ *   tick, after a late change     again
+ *   watermark ≥ end + lateness    a last time if it changed, then purged
+ *   quiet                         whatever changed and has ended on the wall clock, without purging
+ *   end of a bounded run          whatever changed
+ */
+import { assert } from '../assert.ts'
+import { type Pane, Panes } from '../window/pane.ts'
+import { Products } from './products.ts'
+
+/** Writes the products of a pane whose totals changed since the last emission. */
+export type Emit = (state: TaskState, pane: Pane) => void
+
+export class TaskState {
+  readonly task: number
+  readonly panes: Panes
+  readonly products = new Products()
+
+  constructor(task: number, windowSize: number) {
+    this.task = task
+    this.panes = new Panes(windowSize)
+  }
+
+  addProduct(id: number, source: Uint8Array, start: number, end: number): void {
+    this.products.add(id, source, start, end)
+    this.panes.reserve(this.products.limit)
+  }
+
+  removeProduct(id: number): void {
+    assert(!this.panes.holds(id), 'a forgotten product has no open pane', { id })
+    this.products.remove(id)
+  }
+
+  onWatermark(watermark: number, lateness: number, emit: Emit): void {
+    for (const pane of this.panes.open.slice()) {
+      const purge = pane.end + lateness <= watermark
+      if (pane.dirty && (purge || (pane.end <= watermark && pane.emitted === undefined))) emit(this, pane)
+      if (purge) this.panes.purge(pane)
+    }
+  }
+
+  onTick(emit: Emit): void {
+    for (const pane of this.panes.open) if (pane.dirty && pane.emitted !== undefined) emit(this, pane)
+  }
+
+  onQuiet(wallTime: number, emit: Emit): void {
+    for (const pane of this.panes.open) if (pane.dirty && pane.end <= wallTime) emit(this, pane)
+  }
+
+  onEnd(emit: Emit): void {
+    for (const pane of this.panes.open) if (pane.dirty) emit(this, pane)
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * A worker's counters: doubles in a SharedArrayBuffer. The worker writes, anyone reads; an aligned double is never torn.
+ *
+ *   slot 0       1      2            3          4         5 ...
+ *        | events | rows | open panes | products | ctr sum | ctr counts (one more than CTR_BOUNDS) |
+ */
+import type { HistogramStats } from '../metrics/stats.ts'
+
+export const EVENTS = 0
+export const ROWS = 1
+export const OPEN_PANES = 2
+export const PRODUCTS = 3
+const CTR_SUM = 4
+const CTR_COUNTS = 5
+
+/** Upper bounds of the CTR histogram: one observation per window and product, at the window's first emission. */
+export const CTR_BOUNDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1]
+const SLOTS = CTR_COUNTS + CTR_BOUNDS.length + 1
+
+/** What readWorkerStats gives; events and rows are totals since start. */
+export interface WorkerStats {
+  readonly events: number
+  readonly rows: number
+  readonly openPanes: number
+  readonly products: number
+  readonly ctr: HistogramStats
+}
+
+/** Fresh counters, all zero. */
+export function createWorkerStats(): SharedArrayBuffer {
+  return new SharedArrayBuffer(SLOTS * 8)
+}
+
+/** Counts one window's CTR of one product. */
+export function countCtr(slots: Float64Array, ctr: number): void {
+  let bucket = 0
+  while (bucket < CTR_BOUNDS.length && ctr > CTR_BOUNDS[bucket]!) bucket++
+  slots[CTR_COUNTS + bucket]! += 1
+  slots[CTR_SUM]! += ctr
+}
+
+/** A snapshot; any thread may ask. */
+export function readWorkerStats(stats: SharedArrayBuffer): WorkerStats {
+  const slots = new Float64Array(stats)
+  return {
+    events: slots[EVENTS]!,
+    rows: slots[ROWS]!,
+    openPanes: slots[OPEN_PANES]!,
+    products: slots[PRODUCTS]!,
+    ctr: { bounds: CTR_BOUNDS, counts: Array.from(slots.subarray(CTR_COUNTS)), sum: slots[CTR_SUM]! },
+  }
+}

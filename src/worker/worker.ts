@@ -1,0 +1,126 @@
+/**
+ * Entry of a worker: one long-running task of the Piscina pool. It reads its ring block by block, keeps the panes of its share of the
+ * products, and writes rows to its row ring. It sleeps in Atomics.wait when there is nothing to do; no timers, sockets or promises.
+ *
+ * Time comes from main in blocks: watermarks, ticks, quiet. The worker decides nothing by the clock; it only stamps rows with it.
+ */
+import { assert } from '../assert.ts'
+import { BLOCK } from '../ring/layout.ts'
+import { RingReader } from '../ring/ring-reader.ts'
+import { RingWriter } from '../ring/ring-writer.ts'
+import type { Pane } from '../window/pane.ts'
+import { Emission } from './emission.ts'
+import { TaskState } from './task-state.ts'
+import { EVENTS, OPEN_PANES, PRODUCTS } from './worker-stats.ts'
+
+/** What main hands to a worker. Rings and counters are shared memory. */
+export interface WorkerJob {
+  readonly input: SharedArrayBuffer
+  readonly output: SharedArrayBuffer
+  readonly stats: SharedArrayBuffer
+  readonly windowSize: number
+  readonly allowedLateness: number
+  readonly tenant: string
+  readonly revision: number
+}
+
+const WAIT_MS = 1000
+/** Memory of read blocks is given back at the latest after this many words, so that main never waits for a whole ring to be read. */
+const RELEASE_WORDS = 1 << 14
+
+/** Runs until an end block arrives. */
+export default function work(job: WorkerJob): void {
+  const reader = new RingReader(job.input)
+  const worker = new Worker(job, reader)
+  for (;;) {
+    while (reader.next()) {
+      worker.step()
+      if (reader.kind === BLOCK.end) {
+        reader.release()
+        return
+      }
+      if (reader.held > RELEASE_WORDS) reader.release()
+    }
+    reader.release()
+    worker.gauge()
+    reader.wait(WAIT_MS)
+  }
+}
+
+class Worker {
+  readonly #job: WorkerJob
+  readonly #reader: RingReader
+  readonly #emission: Emission
+  readonly #stats: Float64Array
+  readonly #tasks = new Map<number, TaskState>()
+  readonly #emit = (state: TaskState, pane: Pane) => this.#emission.emit(state, pane, Date.now())
+
+  constructor(job: WorkerJob, reader: RingReader) {
+    this.#job = job
+    this.#reader = reader
+    this.#stats = new Float64Array(job.stats)
+    this.#emission = new Emission(new RingWriter(job.output), job.tenant, job.revision, this.#stats)
+  }
+
+  /** Acts on the reader's current block. */
+  step(): void {
+    const reader = this.#reader
+    const { task, payload } = reader
+    switch (reader.kind) {
+      case BLOCK.events:
+        this.#state(task).panes.add(reader.words, payload, reader.count, reader.time)
+        this.#stats[EVENTS]! += reader.count
+        break
+      case BLOCK.product:
+        this.#state(task).addProduct(reader.aux, reader.bytes, payload * 4, payload * 4 + reader.byteLength)
+        break
+      case BLOCK.forget:
+        for (let i = 0; i < reader.count; i++) this.#state(task).removeProduct(reader.words[payload + i]!)
+        break
+      case BLOCK.watermark:
+        this.#state(task).onWatermark(reader.time, this.#job.allowedLateness, this.#emit)
+        this.gauge()
+        break
+      case BLOCK.quiet:
+        this.#state(task).onQuiet(reader.time, this.#emit)
+        break
+      case BLOCK.tick:
+        for (const state of this.#tasks.values()) state.onTick(this.#emit)
+        break
+      case BLOCK.drop:
+        this.#tasks.delete(task)
+        break
+      case BLOCK.barrier:
+        this.#emission.pass(BLOCK.barrier, reader.aux)
+        break
+      case BLOCK.end:
+        if (reader.aux === 1) for (const state of this.#tasks.values()) state.onEnd(this.#emit)
+        this.gauge()
+        this.#emission.pass(BLOCK.end, 0)
+        break
+      default:
+        assert(false, 'main sends only blocks a worker knows', { kind: reader.kind })
+    }
+  }
+
+  /** Brings the counters that say how much there is now up to date. */
+  gauge(): void {
+    let panes = 0
+    let products = 0
+    for (const state of this.#tasks.values()) {
+      panes += state.panes.open.length
+      products += state.products.size
+    }
+    this.#stats[OPEN_PANES] = panes
+    this.#stats[PRODUCTS] = products
+  }
+
+  #state(task: number): TaskState {
+    let state = this.#tasks.get(task)
+    if (state === undefined) {
+      state = new TaskState(task, this.#job.windowSize)
+      this.#tasks.set(task, state)
+    }
+    return state
+  }
+}
