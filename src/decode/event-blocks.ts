@@ -1,0 +1,94 @@
+/**
+ * One open block of events per worker, filled in place in the worker's ring. All open blocks belong to the partition being read; they
+ * are closed when its delivery ends, when a ring is full, and before any other block goes into the same ring.
+ */
+import { BLOCK } from '../ring/layout.ts'
+import type { RingWriter } from '../ring/ring-writer.ts'
+
+const EVENT_WORDS = 2
+/** 8 KiB a block: the cost of publishing is spread over a thousand events, and a worker begins before main has read the whole delivery. */
+const EVENTS_PER_BLOCK = 1024
+const TIME_SPAN_MAX_MS = 0x7fff_ffff
+
+export class EventBlocks {
+  readonly writers: readonly RingWriter[]
+  readonly #at: Int32Array
+  readonly #limit: Int32Array
+  readonly #start: Int32Array
+  readonly #base: Float64Array
+  #task = 0
+  #partition = 0
+
+  constructor(writers: readonly RingWriter[]) {
+    this.writers = writers
+    this.#at = new Int32Array(writers.length)
+    this.#limit = new Int32Array(writers.length)
+    this.#start = new Int32Array(writers.length)
+    this.#base = new Float64Array(writers.length)
+  }
+
+  /** Which task and partition the following events belong to. No block may be open. */
+  begin(task: number, partition: number): void {
+    this.#task = task
+    this.#partition = partition
+  }
+
+  /** Appends one event to a worker's block; false when its ring is full. */
+  append(worker: number, code: number, time: number): boolean {
+    let at = this.#at[worker]!
+    let relative = time - this.#base[worker]!
+    if (at >= this.#limit[worker]! || relative > TIME_SPAN_MAX_MS || relative < -TIME_SPAN_MAX_MS) {
+      if (!this.#open(worker, time)) return false
+      at = this.#at[worker]!
+      relative = 0
+    }
+    const words = this.writers[worker]!.words
+    words[at] = code
+    words[at + 1] = relative
+    this.#at[worker] = at + EVENT_WORDS
+    return true
+  }
+
+  /** Tells a worker of a product; false when its ring is full. */
+  announce(worker: number, id: number, source: Uint8Array, start: number, end: number): boolean {
+    this.close(worker)
+    const writer = this.writers[worker]!
+    const length = end - start
+    const words = (length + 3) >> 2
+    if (!writer.tryOpen(BLOCK.product, this.#task, words)) return false
+    const to = writer.payload * 4
+    const bytes = writer.bytes
+    for (let i = 0; i < length; i++) bytes[to + i] = source[start + i]!
+    writer.close(words, 1, id, length)
+    return true
+  }
+
+  /** Publishes a worker's open block, if there is one. */
+  close(worker: number): void {
+    const start = this.#start[worker]!
+    const used = this.#at[worker]! - start
+    if (this.#limit[worker] !== 0) {
+      if (used === 0) this.writers[worker]!.abandon()
+      else this.writers[worker]!.close(used, used / EVENT_WORDS, this.#partition, 0, this.#base[worker]!)
+    }
+    this.#at[worker] = 0
+    this.#limit[worker] = 0
+    this.#start[worker] = 0
+  }
+
+  closeAll(): void {
+    for (let worker = 0; worker < this.writers.length; worker++) this.close(worker)
+  }
+
+  #open(worker: number, time: number): boolean {
+    this.close(worker)
+    const writer = this.writers[worker]!
+    const words = Math.min(EVENTS_PER_BLOCK * EVENT_WORDS, writer.payloadMaxWords & -EVENT_WORDS)
+    if (!writer.tryOpen(BLOCK.events, this.#task, words)) return false
+    this.#start[worker] = writer.payload
+    this.#at[worker] = writer.payload
+    this.#limit[worker] = writer.payload + words
+    this.#base[worker] = time
+    return true
+  }
+}

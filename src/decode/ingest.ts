@@ -1,0 +1,331 @@
+/**
+ * The hot path of main: record batch bytes in, ring blocks out. Per event nothing is allocated.
+ *
+ *   batch → CRC (if asked) → decompress (if need be) → records → scan or exact → late? → dictionary → ring of the product's worker
+ *
+ * `run` reads as far as it can and says why it stopped. Nothing of a record has been counted when it stops there, so that calling `run`
+ * again begins with the same record. Ledger: every record at or above the partition's position is read once, and is counted, late or
+ * invalid.
+ */
+import { CtrError } from '../errors.ts'
+import { windowStart } from '../window/assign.ts'
+import type { TimeRules } from '../window/task.ts'
+import { decompress } from './codecs.ts'
+import { crc32c } from './crc32c.ts'
+import { type Cursor, LATE_AT, MAX_TIME, WINDOW_END, WINDOW_START } from './cursor.ts'
+import { CLICK, EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START, REASON, REASONS } from './event.ts'
+import type { EventBlocks } from './event-blocks.ts'
+import { exact } from './exact.ts'
+import { BATCH_HEADER_BYTES, CRC_FROM, MAGIC, readBatchHeader, varint, varintSize, varlong } from './record-batch.ts'
+import { scan } from './scan.ts'
+import { learnShape, Shape, scanShape } from './shape.ts'
+
+/** Why `run` returned. */
+export const DONE = 0
+export const RING_FULL = 1
+export const LETTERS_FULL = 2
+export type IngestStatus = typeof DONE | typeof RING_FULL | typeof LETTERS_FULL
+
+export interface IngestRules extends TimeRules {
+  readonly futureTolerance: number
+  readonly checkCrc: boolean
+  /** What to do with bytes that can't be framed: fail, or dead-letter them and go on. */
+  readonly onCorruptBatch: 'stop' | 'skip'
+}
+
+/** An input that can't be counted; bytes are valid during the call only. `records` is how many records it stands for. */
+export interface Rejected {
+  readonly cursor: Cursor
+  readonly reason: number
+  readonly offset: number
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+  readonly time: number | undefined
+  readonly records: number
+  readonly detail: string | undefined
+}
+
+export interface Letters {
+  readonly full: boolean
+  reject(rejected: Rejected): void
+}
+
+/** Fits nothing: its only literal is not JSON. */
+const NO_SHAPE = new Shape([], [Uint8Array.of(0)])
+
+export class Ingest {
+  /** The worker whose ring was full when `run` last returned RING_FULL. */
+  fullWorker = 0
+  /** Totals since start; invalid by reason number. */
+  impressions = 0
+  clicks = 0
+  late = 0
+  readonly invalid = new Float64Array(REASONS.length)
+  readonly #rules: IngestRules
+  readonly #topics: readonly string[]
+  readonly #blocks: EventBlocks
+  readonly #letters: Letters
+  readonly #slot = new EventSlot()
+  /** How events looked lately; two, because two topics are often written by two producers. */
+  #shape = NO_SHAPE
+  #previousShape = NO_SHAPE
+
+  constructor(rules: IngestRules, topics: readonly string[], blocks: EventBlocks, letters: Letters) {
+    this.#rules = rules
+    this.#topics = topics
+    this.#blocks = blocks
+    this.#letters = letters
+  }
+
+  /** Reads on from where the cursor stands. Throws CTR_KAFKA_CORRUPT_BATCH for bytes that can't be framed, unless they are to be skipped. */
+  run(cursor: Cursor): IngestStatus {
+    const { partition, times } = cursor
+    this.#blocks.begin(cursor.task.time.task, partition.partition)
+    times[WINDOW_END] = 0 // the published watermark may have moved since the window was cached
+    times[MAX_TIME] = partition.maxEventTime
+    let status: IngestStatus = DONE
+    try {
+      for (;;) {
+        if (cursor.left > 0) status = this.#readRecords(cursor)
+        if (status !== DONE) return status
+        if (cursor.at >= cursor.end) return DONE
+        if (this.#letters.full) return LETTERS_FULL
+        this.#openBatch(cursor)
+      }
+    } finally {
+      partition.maxEventTime = times[MAX_TIME]!
+      this.#blocks.closeAll()
+    }
+  }
+
+  #openBatch(cursor: Cursor): void {
+    const { header, partition } = cursor
+    if (!readBatchHeader(cursor.bytes, cursor.at, cursor.end, header) || header.magic !== MAGIC) {
+      this.#unframed(cursor)
+      return
+    }
+    const start = cursor.at
+    cursor.at += header.sizeBytes
+    const next = header.lastOffset + 1
+    if (next <= partition.position) return
+    if (header.control || header.count <= 0) {
+      partition.position = next
+      return
+    }
+    if (this.#rules.checkCrc && crc32c(cursor.bytes, start + CRC_FROM, cursor.at) !== header.crc) {
+      this.#corrupt(cursor, start, cursor.at, header.count, 'CRC-32C differs')
+      return
+    }
+    cursor.records = cursor.bytes
+    cursor.recordAt = start + BATCH_HEADER_BYTES
+    cursor.recordsEnd = cursor.at
+    if (header.codec !== 0) {
+      try {
+        cursor.records = decompress(header.codec, cursor.bytes.subarray(cursor.recordAt, cursor.at))
+      } catch (error) {
+        if (!(error instanceof CtrError)) throw error
+        this.#corrupt(cursor, start, cursor.at, header.count, error.message)
+        return
+      }
+      cursor.recordAt = 0
+      cursor.recordsEnd = cursor.records.length
+    }
+    cursor.view = new DataView(cursor.records.buffer, cursor.records.byteOffset, cursor.records.byteLength)
+    cursor.left = header.count
+    cursor.outside = header.baseOffset < partition.position || next > partition.boundOffset
+  }
+
+  #readRecords(cursor: Cursor): IngestStatus {
+    const { partition, times } = cursor
+    const bytes = cursor.records
+    const view = cursor.view
+    const slot = this.#slot
+    let at = cursor.recordAt
+    while (cursor.left > 0) {
+      const length = varint(bytes, at)
+      const body = at + varintSize(bytes, at)
+      const next = body + length
+      let p = body + 1
+      p += varintSize(bytes, p) // timestamp delta
+      const offsetAt = p
+      p += varintSize(bytes, p)
+      const keyLength = varint(bytes, p)
+      p += varintSize(bytes, p) + Math.max(keyLength, 0)
+      const valueLength = varint(bytes, p)
+      const value = p + varintSize(bytes, p)
+      const valueEnd = value + Math.max(valueLength, 0)
+      if (!(length > 0 && next <= cursor.recordsEnd && valueEnd <= next)) return this.#corruptRest(cursor, at)
+      if (cursor.outside && this.#isOutside(cursor, offsetAt)) {
+        cursor.left--
+        at = next
+        continue
+      }
+      let reason: number = REASON.VALID
+      let product = bytes
+      if (!scanShape(this.#shape, bytes, view, value, valueEnd, slot) && !this.#scanOther(bytes, view, value, valueEnd)) {
+        reason = exact(bytes, value, valueEnd, slot)
+        product = slot.product
+      }
+      const time = slot.time[0]!
+      if (reason === REASON.VALID && time > cursor.header.baseTimestamp + this.#rules.futureTolerance)
+        reason = this.#checkFuture(cursor, body + 1, time)
+      if (reason !== REASON.VALID) {
+        if (this.#letters.full) return this.#stopAt(cursor, at, LETTERS_FULL)
+        this.#reject(cursor, reason, offsetAt, value, valueEnd, time)
+      } else if (time >= times[WINDOW_START]! && time < times[WINDOW_END]! && times[MAX_TIME]! < times[LATE_AT]!) {
+        if (!this.#count(cursor, product, times[WINDOW_END]!, time)) return this.#stopAt(cursor, at, RING_FULL)
+      } else if (!this.#enterWindow(cursor, offsetAt, time)) {
+        partition.late++
+        this.late++
+      } else if (!this.#count(cursor, product, times[WINDOW_END]!, time)) {
+        return this.#stopAt(cursor, at, RING_FULL)
+      }
+      partition.read++
+      cursor.left--
+      at = next
+    }
+    return this.#closeBatch(cursor)
+  }
+
+  /** The event is not of the shape seen last: try the one before it, then the plain scanner, and learn. */
+  #scanOther(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+    const previous = this.#previousShape
+    this.#previousShape = this.#shape
+    this.#shape = previous
+    if (scanShape(previous, bytes, view, start, end, this.#slot)) return true
+    if (!scan(bytes, start, end, this.#slot)) return false
+    this.#shape = learnShape(bytes, start, end) ?? previous
+    return true
+  }
+
+  #closeBatch(cursor: Cursor): IngestStatus {
+    cursor.partition.position = Math.min(cursor.header.lastOffset + 1, cursor.partition.boundOffset)
+    return DONE
+  }
+
+  /** The position moves to the record it stops at: a low-water mark taken now must not pair this time with an earlier offset. */
+  #stopAt(cursor: Cursor, recordAt: number, status: IngestStatus): IngestStatus {
+    cursor.recordAt = recordAt
+    const timestampAt = recordAt + varintSize(cursor.records, recordAt) + 1
+    const offsetAt = timestampAt + varintSize(cursor.records, timestampAt)
+    const offset = cursor.header.baseOffset + varint(cursor.records, offsetAt)
+    if (offset > cursor.partition.position) cursor.partition.position = offset
+    return status
+  }
+
+  #isOutside(cursor: Cursor, offsetAt: number): boolean {
+    const offset = cursor.header.baseOffset + varint(cursor.records, offsetAt)
+    return offset < cursor.partition.position || offset >= cursor.partition.boundOffset
+  }
+
+  /** Makes the event's window the cached one; false when the event is late. */
+  #enterWindow(cursor: Cursor, offsetAt: number, time: number): boolean {
+    const { times, partition } = cursor
+    const { windowSize, allowedLateness, outOfOrderness } = this.#rules
+    const start = windowStart(time, windowSize)
+    const end = start + windowSize
+    const lateAt = end + allowedLateness + outOfOrderness
+    if (times[MAX_TIME]! >= lateAt || end + allowedLateness <= cursor.task.time.published) return false
+    partition.enterWindow(end, cursor.header.baseOffset + varint(cursor.records, offsetAt), times[MAX_TIME]!)
+    times[WINDOW_START] = start
+    times[WINDOW_END] = end
+    times[LATE_AT] = lateAt
+    return true
+  }
+
+  /** Sends the event in the slot to its product's worker; false when the ring is full. */
+  #count(cursor: Cursor, product: Uint8Array, windowEnd: number, time: number): boolean {
+    const ints = this.#slot.ints
+    const start = ints[PRODUCT_START]!
+    const end = ints[PRODUCT_END]!
+    const hash = ints[PRODUCT_HASH]!
+    const dictionary = cursor.task.dictionary
+    let entry = dictionary.find(hash, product, start, end)
+    if (entry < 0) {
+      const worker = dictionary.workerFor(hash)
+      if (!this.#blocks.announce(worker, dictionary.nextIdOf(worker), product, start, end)) {
+        this.fullWorker = worker
+        return false
+      }
+      entry = dictionary.insert(hash, product, start, end)
+    }
+    const worker = dictionary.workerOf(entry)
+    const click = ints[CLICK]!
+    if (!this.#blocks.append(worker, dictionary.codeOf(entry) | click, time)) {
+      this.fullWorker = worker
+      return false
+    }
+    dictionary.touch(entry, windowEnd)
+    if (click === 1) this.clicks++
+    else this.impressions++
+    cursor.partition.counted++
+    if (time > cursor.times[MAX_TIME]!) cursor.times[MAX_TIME] = time
+    return true
+  }
+
+  #checkFuture(cursor: Cursor, deltaAt: number, time: number): number {
+    const { header } = cursor
+    const timestamp = header.logAppendTime ? header.maxTimestamp : header.baseTimestamp + varlong(cursor.records, deltaAt)
+    return timestamp >= 0 && time > timestamp + this.#rules.futureTolerance ? REASON.FUTURE : REASON.VALID
+  }
+
+  #reject(cursor: Cursor, reason: number, offsetAt: number, start: number, end: number, time: number): void {
+    this.invalid[reason]! += 1
+    cursor.partition.invalid++
+    const offset = cursor.header.baseOffset + varint(cursor.records, offsetAt)
+    const timed = reason === REASON.FUTURE || reason === REASON.TIME_RANGE ? time : undefined
+    this.#letters.reject({ cursor, reason, offset, bytes: cursor.records, start, end, time: timed, records: 1, detail: undefined })
+  }
+
+  /** The batch is there as a whole but what it holds can't be read: all its records are rejected with one letter. */
+  #corrupt(cursor: Cursor, start: number, end: number, records: number, detail: string): void {
+    const { partition, header } = cursor
+    this.invalid[REASON.CORRUPT_BATCH]! += records
+    partition.invalid += records
+    partition.read += records
+    partition.position = header.lastOffset + 1
+    const reason = REASON.CORRUPT_BATCH
+    this.#letters.reject({ cursor, reason, offset: header.baseOffset, bytes: cursor.bytes, start, end, time: undefined, records, detail })
+  }
+
+  /** A record's lengths contradict each other: the rest of its batch can't be told apart. */
+  #corruptRest(cursor: Cursor, recordAt: number): IngestStatus {
+    if (this.#letters.full) return this.#stopAt(cursor, recordAt, LETTERS_FULL)
+    const { header, partition, left } = cursor
+    this.invalid[REASON.CORRUPT_BATCH]! += left
+    partition.invalid += left
+    partition.read += left
+    cursor.left = 0
+    this.#letters.reject({
+      cursor,
+      reason: REASON.CORRUPT_BATCH,
+      offset: header.lastOffset - left + 1,
+      bytes: cursor.records,
+      start: recordAt,
+      end: cursor.recordsEnd,
+      time: undefined,
+      records: left,
+      detail: 'a record runs past its batch',
+    })
+    return this.#closeBatch(cursor)
+  }
+
+  /** What lies at `at` is not a batch of format 2, so it isn't known where the next one begins. */
+  #unframed(cursor: Cursor): void {
+    const { partition, header } = cursor
+    const what = header.magic === MAGIC ? 'its length does not fit what was fetched' : `magic byte ${header.magic}, wanted ${MAGIC}`
+    if (this.#rules.onCorruptBatch === 'stop') {
+      throw new CtrError(
+        'CTR_KAFKA_CORRUPT_BATCH',
+        `topic ${this.#topics[partition.topicIndex]} partition ${partition.partition} offset ${partition.position}: record batch can't be framed (${what}); ` +
+          'kafka.onCorruptBatch: skip dead-letters it and goes on',
+      )
+    }
+    const start = cursor.at
+    cursor.at = cursor.end
+    header.lastOffset = Math.max(header.lastOffset, partition.position)
+    header.baseOffset = partition.position
+    this.#corrupt(cursor, start, cursor.end, 1, what)
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * The source's handler: the partitions and tasks this process owns, their deliveries, and everything main tells the workers.
+ *
+ * Whatever goes into the rings goes in from here, in one synchronous step each, so the order in the rings is the order in which main
+ * decided. A full ring makes the caller await room, and the source with it: that is the backpressure.
+ */
+import type { Clock } from '../clock.ts'
+import { tryBroadcast } from '../ring/broadcast.ts'
+import { BLOCK, type BlockKind } from '../ring/layout.ts'
+import type { RingWriter } from '../ring/ring-writer.ts'
+import type { AssignedPartition, LowWaterMark, RecordBatches, Source, SourceHandler } from '../source/source.ts'
+import { Partition } from '../window/partition.ts'
+import { isIdle, Task } from '../window/task.ts'
+import { Cursor, type TaskInput } from './cursor.ts'
+import { Dictionary } from './dictionary.ts'
+import { DONE, type Ingest, type IngestRules, RING_FULL } from './ingest.ts'
+
+const WAIT_MS = 1000
+/** Entries looked at per sweep call; a sweep call comes about ten times a second. */
+const SWEEP_BUDGET = 50_000
+
+export interface IntakeOptions {
+  readonly rules: IngestRules
+  readonly stateTtl: number
+  /** The run ends when every partition has reached its end. */
+  readonly bounded: boolean
+  readonly writers: readonly RingWriter[]
+  readonly ingest: Ingest
+  readonly lettersRoom: () => Promise<void>
+  readonly clock: Clock
+  readonly onFailed: (error: unknown) => void
+}
+
+export class Intake implements SourceHandler {
+  readonly tasks = new Map<number, TaskInput>()
+  readonly partitions: Partition[] = []
+  /** Records read, by topic index, from partitions that have left since. */
+  readonly readBefore: number[] = []
+  /** Wall time, ms, that deliveries waited for a ring or the dead letters. */
+  backpressureMs = 0
+  /** Resolves when every partition of a bounded run has reached its end. */
+  readonly ended: Promise<void>
+  readonly #options: IntakeOptions
+  #source: Source | undefined
+  #resolveEnded: () => void = () => {}
+  #dropped: number[] = []
+  #stopped = false
+  #askedEndOffsetsAt = 0
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve
+    })
+  }
+
+  /** The source that deliveries come from, to be paused, resumed and asked. */
+  bind(source: Source): void {
+    this.#source = source
+  }
+
+  /** Nothing more is put into the rings; whoever waits for room gives up. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  assigned(assigned: readonly AssignedPartition[]): void {
+    const now = this.#options.clock()
+    for (const { topicIndex, partition, position, maxEventTime, endOffset } of assigned) {
+      const state = new Partition(topicIndex, partition, position, maxEventTime, now)
+      if (endOffset !== undefined) {
+        state.boundOffset = endOffset
+        state.endOffset = endOffset
+        state.endOffsetHeardAt = now
+      }
+      let task = this.tasks.get(partition)
+      if (task === undefined) {
+        task = { time: new Task(partition, this.#options.rules), dictionary: new Dictionary(this.#options.writers.length) }
+        this.tasks.set(partition, task)
+      }
+      task.time.partitions.push(state)
+      this.partitions.push(state)
+      this.#checkEnd(state)
+    }
+  }
+
+  revoked(revoked: readonly { topicIndex: number; partition: number }[]): void {
+    for (const { topicIndex, partition } of revoked) {
+      const state = this.#find(topicIndex, partition)
+      const task = this.tasks.get(partition)
+      if (state === undefined || task === undefined) continue
+      this.partitions.splice(this.partitions.indexOf(state), 1)
+      task.time.partitions.splice(task.time.partitions.indexOf(state), 1)
+      this.readBefore[topicIndex] = (this.readBefore[topicIndex] ?? 0) + state.read
+      if (task.time.partitions.length > 0) continue
+      this.tasks.delete(partition)
+      this.#dropped.push(partition)
+    }
+  }
+
+  async batch(batches: RecordBatches): Promise<void> {
+    await this.#tellDropped()
+    const partition = this.#find(batches.topicIndex, batches.partition)
+    const task = this.tasks.get(batches.partition)
+    if (partition === undefined || task === undefined) return
+    partition.lastRecordAt = this.#options.clock()
+    partition.idle = false
+    const cursor = new Cursor(task, partition, batches.bytes, batches.start, batches.end)
+    const { ingest } = this.#options
+    for (;;) {
+      const status = ingest.run(cursor)
+      if (status === DONE) break
+      await this.#wait(status === RING_FULL ? this.#roomIn(ingest.fullWorker) : this.#options.lettersRoom())
+      if (this.#stopped || !this.partitions.includes(partition)) return
+    }
+    await this.advance(task)
+    this.#checkEnd(partition)
+  }
+
+  skipped(topicIndex: number, partition: number, position: number): void {
+    const state = this.#find(topicIndex, partition)
+    if (state === undefined) return
+    if (position > state.position) state.position = position
+    this.#checkEnd(state)
+  }
+
+  endOffset(topicIndex: number, partition: number, endOffset: number): void {
+    const state = this.#find(topicIndex, partition)
+    if (state === undefined) return
+    state.endOffset = endOffset
+    state.endOffsetHeardAt = this.#options.clock()
+    if (this.#options.bounded && state.boundOffset === Number.POSITIVE_INFINITY) state.boundOffset = endOffset
+    this.#checkEnd(state)
+  }
+
+  failed(error: unknown): void {
+    this.#options.onFailed(error)
+  }
+
+  /** Publishes the task's watermark if the workers would do something at it, and aligns its partitions. */
+  async advance(task: TaskInput): Promise<void> {
+    const { time } = task
+    for (let watermark = time.watermark(); time.mustPublish(watermark); watermark = time.watermark()) {
+      const full = tryBroadcast(this.#options.writers, BLOCK.watermark, time.task, 0, watermark)
+      if (full < 0) time.publish(watermark)
+      else await this.#wait(this.#roomIn(full))
+      if (this.#stopped) return
+    }
+    const { pause, resume } = time.alignment()
+    for (const partition of pause) {
+      partition.paused = true
+      this.#source?.pause(partition.topicIndex, partition.partition)
+    }
+    for (const partition of resume) {
+      partition.paused = false
+      partition.lastRecordAt = this.#options.clock()
+      this.#source?.resume(partition.topicIndex, partition.partition)
+    }
+  }
+
+  /** Puts a block into every ring, waiting for room. `cut` runs in the same step in which the block went in. */
+  async tell(kind: BlockKind, task: number, aux: number, time: number, cut?: () => void): Promise<void> {
+    for (let full = 0; full >= 0; ) {
+      if (this.#stopped) return
+      full = tryBroadcast(this.#options.writers, kind, task, aux, time)
+      if (full < 0) cut?.()
+      else await this.#wait(this.#roomIn(full))
+    }
+  }
+
+  /** Finds partitions that have gone idle, lets watermarks move on without them, and forgets products not seen for the TTL. */
+  async maintain(): Promise<void> {
+    const now = this.#options.clock()
+    await this.#tellDropped()
+    this.#markIdle(now)
+    for (const task of [...this.tasks.values()]) await this.advance(task)
+    this.#sweep()
+  }
+
+  /** Emits what has ended on the wall clock in tasks that nothing comes for. */
+  async emitQuiet(): Promise<void> {
+    if (this.#options.bounded) return
+    for (const { time } of [...this.tasks.values()]) if (time.quiet) await this.tell(BLOCK.quiet, time.task, 0, this.#options.clock())
+  }
+
+  lowWaterMarks(): LowWaterMark[] {
+    return this.partitions.map((partition) => ({
+      topicIndex: partition.topicIndex,
+      partition: partition.partition,
+      ...partition.lowWater(),
+    }))
+  }
+
+  #markIdle(now: number): void {
+    const { idleTimeout } = this.#options.rules
+    const unsure: Partition[] = []
+    for (const partition of this.partitions) {
+      if (partition.idle || partition.ended || partition.paused || now - partition.lastRecordAt < idleTimeout) continue
+      if (isIdle(partition, now, idleTimeout)) partition.idle = true
+      else unsure.push(partition)
+    }
+    if (unsure.length === 0 || now - this.#askedEndOffsetsAt < Math.min(1000, idleTimeout)) return
+    this.#askedEndOffsetsAt = now
+    this.#source?.refreshEndOffsets(unsure).catch(() => {}) // asked again next time
+  }
+
+  #sweep(): void {
+    const horizon = Math.max(this.#options.stateTtl, this.#options.rules.allowedLateness)
+    for (const { time, dictionary } of this.tasks.values()) {
+      if (!Number.isFinite(time.published)) continue
+      dictionary.sweep(time.published - horizon, SWEEP_BUDGET, (worker, id) => this.#forget(worker, time.task, id))
+    }
+  }
+
+  #forget(worker: number, task: number, id: number): boolean {
+    const writer = this.#options.writers[worker]
+    if (writer === undefined || !writer.tryOpen(BLOCK.forget, task, 1)) return false
+    writer.words.set([id], writer.payload)
+    writer.close(1, 1)
+    return true
+  }
+
+  async #tellDropped(): Promise<void> {
+    while (this.#dropped.length > 0) {
+      const task = this.#dropped[0] ?? 0
+      await this.tell(BLOCK.drop, task, 0, 0, () => this.#dropped.shift())
+      if (this.#stopped) return
+    }
+  }
+
+  async #roomIn(worker: number): Promise<void> {
+    await this.#options.writers[worker]?.waitRoomAsync(WAIT_MS)
+  }
+
+  async #wait(room: Promise<void>): Promise<void> {
+    const from = this.#options.clock()
+    await room
+    this.backpressureMs += this.#options.clock() - from
+  }
+
+  #checkEnd(partition: Partition): void {
+    if (!this.#options.bounded) return
+    if (partition.position >= partition.boundOffset) partition.ended = true
+    if (this.partitions.every(({ ended }) => ended)) this.#resolveEnded()
+  }
+
+  #find(topicIndex: number, partition: number): Partition | undefined {
+    return this.tasks.get(partition)?.time.partitions.find((state) => state.topicIndex === topicIndex)
+  }
+}
