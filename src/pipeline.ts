@@ -44,6 +44,8 @@ export interface PipelineOptions {
   readonly shutdownTimeout: number
   /** How often idleness, watermarks and the dictionaries are looked after, ms; 100 when not given. */
   readonly maintainInterval?: number
+  /** Expired products are looked for in so many steps a round, one at every maintenance; 300 when not given. */
+  readonly sweepsPerRound?: number
   /** The run ends by itself when the source has delivered all there is. */
   readonly bounded: boolean
   /** Named in every dead letter. */
@@ -66,6 +68,7 @@ const TRANSITIONS: { readonly [from in PipelineState]: readonly PipelineState[] 
 }
 
 const MAINTAIN_MS = 100
+const SWEEPS_PER_ROUND = 300
 
 export class Pipeline {
   /** Resolves when the run has ended cleanly, by its own end or by `drain`; rejects with the reason when it failed. */
@@ -80,6 +83,7 @@ export class Pipeline {
   readonly #halt = new AbortController()
   #committed: readonly LowWaterMark[] = []
   #sourceStarted = false
+  #checkpointing = false
   #sinkReady = false
   #trouble = ''
   #maintaining: Promise<void> = Promise.resolve()
@@ -104,6 +108,7 @@ export class Pipeline {
     this.#intake = new Intake({
       rules,
       stateTtl: options.stateTtl,
+      sweepsPerRound: options.sweepsPerRound ?? SWEEPS_PER_ROUND,
       bounded: options.bounded,
       writers: this.#pool.writers,
       ingest: this.#ingest,
@@ -190,9 +195,14 @@ export class Pipeline {
         await this.#intake.tell(BLOCK.tick, 0, 0, 0)
         await this.#intake.emitQuiet()
       }
-      if (clock() >= commitAt && !this.#barriers.underWay) {
+      if (clock() >= commitAt && !this.#checkpointing) {
         commitAt = clock() + commitInterval
-        this.#checkpoint().catch((error: unknown) => this.#fail(error))
+        this.#checkpointing = true
+        this.#checkpoint()
+          .finally(() => {
+            this.#checkpointing = false
+          })
+          .catch((error: unknown) => this.#fail(error))
       }
     }
   }

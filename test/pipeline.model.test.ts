@@ -19,6 +19,8 @@ async function expectOracle(lists: readonly (readonly OracleRecord[])[], options
   return run
 }
 
+const sumOffsets = (marks: readonly { offset: number }[]) => marks.reduce((sum, { offset }) => sum + offset, 0)
+
 /** The first few keys whose rows differ; the whole maps would drown the message. */
 function differences(got: Map<string, OracleRow>, want: Map<string, OracleRow>): unknown[] {
   const keys = [...new Set([...got.keys(), ...want.keys()])]
@@ -80,7 +82,7 @@ describe('a restart from the committed low-water marks gives the rows of an undi
         killAfter: 15 + random.below(80),
         workers: 1 + random.below(3),
       })
-      if (run.committed !== marks) moved++
+      if (sumOffsets(run.committed) > sumOffsets(marks)) moved++
       marks = run.committed
     }
     expect(moved).toBeGreaterThan(0)

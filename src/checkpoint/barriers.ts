@@ -9,6 +9,7 @@
  *
  * One barrier is under way at a time. A failed commit loses nothing: the next one covers it.
  */
+import { assert } from '../assert.ts'
 import type { LowWaterMark } from '../source/source.ts'
 
 interface Pending {
@@ -22,10 +23,6 @@ export class Barriers {
   #number = 0
   #pending: Pending | undefined
 
-  get underWay(): boolean {
-    return this.#pending !== undefined
-  }
-
   /** The number the next barrier will carry. */
   get next(): number {
     return this.#number + 1
@@ -33,6 +30,7 @@ export class Barriers {
 
   /** The barrier is in every ring. Resolves with the marks to commit when all before it is safe. */
   async cut(marks: readonly LowWaterMark[], lettersSettled: Promise<void>): Promise<readonly LowWaterMark[]> {
+    assert(this.#pending === undefined, 'one barrier is under way at a time', { number: this.#number })
     const number = ++this.#number
     const acknowledged = new Promise<void>((resolve) => {
       this.#pending = { number, marks, lettersSettled, resolve }

@@ -98,11 +98,11 @@ export class Dictionary {
   }
 
   /**
-   * Looks at `budget` entries and removes those whose last window ended at or before `horizon`; gives worker and id of each to `gone`.
+   * Looks at the next `budget` entries and removes those whose last window ended at or before `horizon`; gives worker and id of each to `gone`.
    * Returns false when `gone` refused one (nothing was removed for it; the sweep goes on from there next time).
    */
   sweep(horizon: number, budget: number, gone: (worker: number, id: number) => boolean): boolean {
-    for (let looked = 0; looked < budget && this.#entriesUsed > 0; looked++) {
+    for (let left = Math.min(budget, this.#entriesUsed); left > 0; left--) {
       if (this.#sweepAt >= this.#entriesUsed) this.#sweepAt = 0
       const entry = this.#sweepAt
       const at = entry * ENTRY_WORDS
@@ -116,6 +116,11 @@ export class Dictionary {
     }
     if (this.#arena.sparse) this.#compact()
     return true
+  }
+
+  /** Entries that `sweep` goes round. */
+  get entries(): number {
+    return this.#entriesUsed
   }
 
   /** Bytes held, for metrics and tests of boundedness. */

@@ -59,25 +59,29 @@ export class EventBlocks {
     const to = writer.payload * 4
     const bytes = writer.bytes
     for (let i = 0; i < length; i++) bytes[to + i] = source[start + i]!
-    writer.close(words, 1, id, length)
+    writer.close(words, 1, id, length, 0, false)
     return true
   }
 
-  /** Publishes a worker's open block, if there is one. */
+  /** Publishes a worker's open block, if there is one, without waking the worker. */
   close(worker: number): void {
     const start = this.#start[worker]!
     const used = this.#at[worker]! - start
     if (this.#limit[worker] !== 0) {
       if (used === 0) this.writers[worker]!.abandon()
-      else this.writers[worker]!.close(used, used / EVENT_WORDS, this.#partition, 0, this.#base[worker]!)
+      else this.writers[worker]!.close(used, used / EVENT_WORDS, this.#partition, 0, this.#base[worker]!, false)
     }
     this.#at[worker] = 0
     this.#limit[worker] = 0
     this.#start[worker] = 0
   }
 
+  /** Publishes all open blocks and wakes the workers: once per delivery, because waking one per block would cost more than its events. */
   closeAll(): void {
-    for (let worker = 0; worker < this.writers.length; worker++) this.close(worker)
+    for (let worker = 0; worker < this.writers.length; worker++) {
+      this.close(worker)
+      this.writers[worker]!.wake()
+    }
   }
 
   #open(worker: number, time: number): boolean {

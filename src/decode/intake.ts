@@ -16,12 +16,12 @@ import { Dictionary } from './dictionary.ts'
 import { DONE, type Ingest, type IngestRules, RING_FULL } from './ingest.ts'
 
 const WAIT_MS = 1000
-/** Entries looked at per sweep call; a sweep call comes about ten times a second. */
-const SWEEP_BUDGET = 50_000
 
 export interface IntakeOptions {
   readonly rules: IngestRules
   readonly stateTtl: number
+  /** A dictionary is gone round in so many calls of `maintain`. */
+  readonly sweepsPerRound: number
   /** The run ends when every partition has reached its end. */
   readonly bounded: boolean
   readonly writers: readonly RingWriter[]
@@ -80,8 +80,10 @@ export class Intake implements SourceHandler {
       }
       task.time.partitions.push(state)
       this.partitions.push(state)
-      this.#checkEnd(state)
     }
+    // Only now that all are known: one that is at its end already must not end the run for the others.
+    for (const partition of this.partitions) this.#checkEnd(partition)
+    if (this.partitions.length === 0 && this.#options.bounded) this.#resolveEnded()
   }
 
   revoked(revoked: readonly { topicIndex: number; partition: number }[]): void {
@@ -208,7 +210,9 @@ export class Intake implements SourceHandler {
     const horizon = Math.max(this.#options.stateTtl, this.#options.rules.allowedLateness)
     for (const { time, dictionary } of this.tasks.values()) {
       if (!Number.isFinite(time.published)) continue
-      dictionary.sweep(time.published - horizon, SWEEP_BUDGET, (worker, id) => this.#forget(worker, time.task, id))
+      dictionary.sweep(time.published - horizon, Math.ceil(dictionary.entries / this.#options.sweepsPerRound), (worker, id) =>
+        this.#forget(worker, time.task, id),
+      )
     }
   }
 

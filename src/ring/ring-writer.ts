@@ -84,8 +84,11 @@ export class RingWriter {
     return true
   }
 
-  /** Publishes the open block. `count`, `aux`, `bytes` and `time` go to its header. */
-  close(payloadWords: number, count = 0, aux = 0, bytes = 0, time = 0): void {
+  /**
+   * Publishes the open block. `count`, `aux`, `bytes` and `time` go to its header. Waking a sleeping reader is a system call; a writer that
+   * has more to publish soon passes wake = false and calls `wake` when it is through.
+   */
+  close(payloadWords: number, count = 0, aux = 0, bytes = 0, time = 0, wake = true): void {
     const at = this.#open
     assert(at >= 0, 'close follows open')
     const length = align(BLOCK_HEADER_WORDS + payloadWords)
@@ -98,10 +101,14 @@ export class RingWriter {
     this.#open = -1
     this.#head = (this.#head + length) | 0
     Atomics.store(this.#control, HEAD_WORD, this.#head)
-    if (Atomics.load(this.#control, READER_SLEEPS_WORD) !== 0) {
-      Atomics.store(this.#control, READER_SLEEPS_WORD, 0)
-      Atomics.notify(this.#control, HEAD_WORD)
-    }
+    if (wake) this.wake()
+  }
+
+  /** Wakes the reader if it sleeps. */
+  wake(): void {
+    if (Atomics.load(this.#control, READER_SLEEPS_WORD) === 0) return
+    Atomics.store(this.#control, READER_SLEEPS_WORD, 0)
+    Atomics.notify(this.#control, HEAD_WORD)
   }
 
   /** Drops the open block, as if it had never been opened. */

@@ -13,7 +13,7 @@ import type { Sink } from '../../src/sink/sink.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
 import { Random } from '../../src/source/random.ts'
 import { RecordBatchWriter } from '../../src/source/record-batch-writer.ts'
-import type { LowWaterMark, Source, SourceHandler } from '../../src/source/source.ts'
+import type { AssignedPartition, LowWaterMark, Source, SourceHandler } from '../../src/source/source.ts'
 import { type OracleRecord, type OracleRow, rowKey } from './oracle.ts'
 
 export const RULES: IngestRules = {
@@ -58,8 +58,7 @@ export interface MemoryRun {
   readonly log: readonly { kind: 'pause' | 'resume'; topicIndex: number; partition: number }[]
 }
 
-/** Until then nothing is acknowledged. */
-const WORKERS_START_MS = 60
+const FIRST_COMMIT_MAX_MS = 20_000
 
 const TOPICS = ['impressions', 'clicks']
 
@@ -80,6 +79,7 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
     emitInterval: 20,
     commitInterval: 5,
     maintainInterval: 2,
+    sweepsPerRound: 1,
     shutdownTimeout: 30_000,
     bounded: options.drainAfter === undefined,
     name: 'ctr/test',
@@ -117,6 +117,7 @@ class MemorySource implements Source {
   readonly #paused = new Set<string>()
   #handler: SourceHandler | undefined
   #stopped = false
+  #committing = false
   #running: Promise<void> = Promise.resolve()
 
   constructor(lists: readonly (readonly OracleRecord[])[], options: MemoryRunOptions) {
@@ -128,6 +129,7 @@ class MemorySource implements Source {
 
   async start(handler: SourceHandler): Promise<void> {
     this.#handler = handler
+    const assigned: AssignedPartition[] = []
     const feeds = this.#lists
       .filter((list) => list.length > 0)
       .map((list) => {
@@ -147,12 +149,13 @@ class MemorySource implements Source {
           ),
         }
       })
+    handler.assigned(assigned)
     this.#running = this.#feed(feeds).catch((error: unknown) => handler.failed(error))
   }
 
   async #feed(feeds: { list: readonly OracleRecord[]; topicIndex: number; partition: number; next: number }[]): Promise<void> {
     const { batchRecords = 50, deliveryBatches = 4, codec = 0, drainAfter, killAfter } = this.#options
-    if (killAfter !== undefined) await sleep(WORKERS_START_MS)
+    if (killAfter !== undefined) await this.#firstCommit()
     for (let delivery = 0; ; delivery++) {
       if (delivery === drainAfter) return this.onDone()
       if (delivery === killAfter) return this.onKill()
@@ -181,6 +184,11 @@ class MemorySource implements Source {
     if (killAfter !== undefined) this.onKill()
   }
 
+  /** A life that ends early begins when acknowledgements get through, or it would leave nothing behind. */
+  async #firstCommit(): Promise<void> {
+    for (let waited = 0; !this.#committing && waited < FIRST_COMMIT_MAX_MS; waited += 5) await sleep(5)
+  }
+
   failNow(error: Error): void {
     this.#stopped = true
     this.#handler?.failed(error)
@@ -204,6 +212,7 @@ class MemorySource implements Source {
   }
 
   async commit(marks: readonly LowWaterMark[]): Promise<void> {
+    this.#committing = true
     if (!this.#stopped || this.#options.killAfter === undefined) this.committed = marks
   }
 

@@ -1,0 +1,40 @@
+/**
+ * Proves fast ≡ exact over made-up events: node perf/differential.ts [--count 10000000] [--seed 1]
+ * Exit code 0 when no difference was found, 1 with the event that shows one.
+ */
+import { parseArgs } from 'node:util'
+import { REASONS } from '../src/decode/event.ts'
+import { compareParsers } from '../test/support/compare-parsers.ts'
+
+const { values } = parseArgs({ options: { count: { type: 'string', default: '10000000' }, seed: { type: 'string', default: '1' } } })
+const count = Number(values.count)
+const seed = Number(values.seed)
+if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed)) {
+  console.error('usage: node perf/differential.ts [--count 10000000] [--seed 1]; both are whole numbers, count at least 1')
+  process.exit(2)
+}
+
+const began = performance.now()
+const comparison = compareParsers({
+  count,
+  seed,
+  judgeEvery: 20,
+  onProgress: (done) => {
+    const seconds = (performance.now() - began) / 1000
+    process.stderr.write(`${done.toLocaleString('en')} events, ${Math.round(done / seconds).toLocaleString('en')}/s, no difference\n`)
+  },
+})
+
+if (comparison.difference !== undefined) {
+  console.error(`DIFFERENCE\n${comparison.difference}`)
+  process.exit(1)
+}
+const { accepted, valid, judged, reasons } = comparison
+const share = (part: number, whole: number) => `${part.toLocaleString('en')} (${((100 * part) / whole).toFixed(1)} %)`
+console.log(`${count.toLocaleString('en')} events of seed ${seed}: no difference between scan and exact`)
+console.log(`  valid by exact      ${share(valid, count)}`)
+console.log(`  accepted by scan    ${share(accepted, count)}, ${((100 * accepted) / valid).toFixed(1)} % of the valid ones`)
+console.log(`  judged by oracle    ${share(judged, count)}`)
+reasons.forEach((reasonCount, reason) => {
+  if (reasonCount > 0) console.log(`  ${(REASONS[reason] ?? '').padEnd(18)}  ${share(reasonCount, count)}`)
+})

@@ -1,0 +1,98 @@
+/** `ctr demo`: generated events through the whole engine into an embedded ClickHouse, without a broker. */
+import type { ClickHouseClient } from '@clickhouse/client'
+import { systemClock } from '../clock.ts'
+import { loadConfig } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
+import { fileOffice } from '../dlq/file-office.ts'
+import { createLogger, type Logger } from '../metrics/log.ts'
+import { connect } from '../sink/connect.ts'
+import type { EmbeddedClickHouse } from '../sink/embedded-front.ts'
+import { openEndpoint } from '../sink/endpoint.ts'
+import { GENERATE_DEFAULTS } from '../source/generate.ts'
+import { generatorSource } from '../source/generator-source.ts'
+import { assemble } from './assemble.ts'
+import type { DemoOptions } from './options.ts'
+import { LOCAL_LETTERS } from './replay.ts'
+import { listenForStop } from './signals.ts'
+import { renderSummary } from './summary.ts'
+import type { TopProduct } from './view.ts'
+import { watch } from './watch.ts'
+
+/** Short windows, so that the first rows are there before one loses patience; `--set` overrides them. */
+const DEMO_SETS = ['window.size=5s', 'time.outOfOrderness=2s', 'time.allowedLateness=5s']
+const PARTITIONS = 4
+const LATE_SHARE = 0.01
+const INVALID_SHARE = 0.001
+
+/** Runs the verb; returns the exit code. */
+export async function demoVerb(options: DemoOptions): Promise<number> {
+  const config = loadConfig({ file: options.config, sets: [...DEMO_SETS, ...options.set] })
+  const log = createLogger({ ...config.log, level: 'error' })
+  const stop = listenForStop()
+  const lettersFile = config.deadLetter.file ?? LOCAL_LETTERS
+  const source = generatorSource({
+    ...GENERATE_DEFAULTS,
+    seed: Date.now() % 1_000_000,
+    products: options.products,
+    lateShare: LATE_SHARE,
+    lateByMs: 2 * (config.window.size + config.time.outOfOrderness + config.time.allowedLateness),
+    invalidShare: INVALID_SHARE,
+    topics: 2,
+    partitions: PARTITIONS,
+    rate: options.rate,
+    clock: systemClock,
+  })
+  const letters = fileOffice(lettersFile, log)
+  const pipeline = assemble(config, { source, topics: ['impressions', 'clicks'], letters, bounded: false, log })
+  const started = Date.now()
+  const end = () => void pipeline.drain()
+  stop.signal.addEventListener('abort', end)
+  const timer = options.duration === undefined ? undefined : setTimeout(end, options.duration)
+  const table = topProducts(config, log)
+  const view = watch(pipeline, { plainEveryMs: 2000, top: table.ask })
+  try {
+    void pipeline.start()
+    await pipeline.finished
+  } finally {
+    clearTimeout(timer)
+    await view.close()
+    await table.close()
+    stop.dispose()
+  }
+  const summary = { elapsedMs: Date.now() - started, next: nextSteps(lettersFile), colours: process.stdout.isTTY === true }
+  process.stdout.write(`\n${renderSummary(pipeline.stats(), summary).join('\n')}\n`)
+  return 0
+}
+
+function nextSteps(lettersFile: string): string[] {
+  return [
+    'npx ctr query "SELECT * FROM ctr_windows ORDER BY window_start DESC, impressions DESC LIMIT 10"',
+    `head -3 ${lettersFile}`,
+    'npx ctr demo --rate 500k',
+    'npx ctr run --help',
+  ]
+}
+
+/** The products with the most impressions of the last minutes, from ClickHouse; connects when first asked. */
+function topProducts(config: Config, log: Logger): { ask(): Promise<TopProduct[]>; close(): Promise<void> } {
+  let client: ClickHouseClient | undefined
+  let front: EmbeddedClickHouse | undefined
+  const query = `SELECT product_id AS productId, toFloat64(sum(impressions)) AS impressions, toFloat64(sum(clicks)) AS clicks
+    FROM ctr_windows WHERE tenant = {tenant:String} AND window_start > now() - INTERVAL 10 MINUTE
+    GROUP BY product_id ORDER BY impressions DESC, product_id LIMIT 10`
+  return {
+    async ask() {
+      if (client === undefined) {
+        const opened = await openEndpoint(config.clickhouse, log)
+        front = opened.front
+        client = connect(opened.endpoint, opened.endpoint.database)
+      }
+      const answer = await client.query({ query, format: 'JSONEachRow', query_params: { tenant: config.tenant } })
+      return answer.json<TopProduct>()
+    },
+    async close() {
+      await client?.close()
+      front?.close()
+    },
+  }
+}

@@ -1,0 +1,64 @@
+/** Numbers, times and names as the terminal shows them. */
+import picocolors from 'picocolors'
+
+/** Whether stdout takes colours: a terminal, and nobody has asked for none (NO_COLOR). */
+export const COLOURS: boolean = process.stdout.isTTY === true && picocolors.isColorSupported
+
+/** 1234567 is `1,234,567`. */
+export function formatCount(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+/** A ratio as a percentage: 0.0496 is `4.96 %`. */
+export function formatRatio(value: number): string {
+  return `${(value * 100).toFixed(2)} %`
+}
+
+/** Wall-clock or event time, UTC: `12:00:05`; with its date when that isn't the date of `now`. */
+export function formatTime(ms: number, now: number): string {
+  const iso = new Date(ms).toISOString()
+  return iso.slice(0, 10) === new Date(now).toISOString().slice(0, 10) ? iso.slice(11, 19) : `${iso.slice(0, 10)} ${iso.slice(11, 19)}`
+}
+
+/** A span of time for people: `850 ms`, `5.2 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatSpan(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1000)
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  const minutes = Math.round(seconds / 60)
+  if (minutes < 48 * 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  return `${formatCount(minutes / 1440)} days`
+}
+
+/** The text in exactly `columns` terminal columns, cut with … or padded. Control characters, which a product id may hold, become `?`. */
+export function fit(text: string, columns: number): string {
+  let out = ''
+  let used = 0
+  const characters = [...text]
+  for (const [i, character] of characters.entries()) {
+    const shown = /[\p{C}\p{Zl}\p{Zp}]/u.test(character) ? '?' : character
+    const width = columnsOf(shown)
+    const left = columns - used
+    if (width > left || (i < characters.length - 1 && width === left)) {
+      if (left > 0) out += `…${' '.repeat(left - 1)}`
+      return out
+    }
+    out += shown
+    used += width
+  }
+  return out + ' '.repeat(columns - used)
+}
+
+/** Near enough for product ids: combining marks take no column, East Asian characters and emoji two. */
+function columnsOf(character: string): number {
+  if (/\p{M}/u.test(character)) return 0
+  const code = character.codePointAt(0) ?? 0
+  return code >= 0x1100 && (code <= 0x115f || (code >= 0x2e80 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff))
+    ? 2
+    : wideSymbol(code)
+}
+
+function wideSymbol(code: number): number {
+  return (code >= 0xff00 && code <= 0xff60) || code >= 0x1f300 ? 2 : 1
+}

@@ -1,0 +1,59 @@
+/** What a run did, at its end. */
+import picocolors from 'picocolors'
+import type { PipelineStats } from '../metrics/stats.ts'
+import { COLOURS, formatCount, formatRatio, formatSpan } from './format.ts'
+import { eventsOf, invalidOf } from './view.ts'
+
+export interface SummaryOptions {
+  /** Wall time of the run, ms. */
+  readonly elapsedMs: number
+  /** Commands worth trying now. */
+  readonly next?: readonly string[]
+  /** By default as stdout takes them. */
+  readonly colours?: boolean
+}
+
+/** The lines of the summary: rate, counts, the ledger, rows, and what to try next. */
+export function renderSummary(stats: PipelineStats, { elapsedMs, next = [], colours = COLOURS }: SummaryOptions): string[] {
+  const c = picocolors.createColors(colours)
+  const events = eventsOf(stats)
+  const rate = elapsedMs > 0 ? (events * 1000) / elapsedMs : 0
+  const counted = stats.impressions + stats.clicks
+  const lines = [
+    `${c.bold(formatCount(events))} events in ${formatSpan(elapsedMs)}: ${c.bold(formatCount(rate))} events/s`,
+    line('counted', counted, `${formatCount(stats.impressions)} impressions, ${formatCount(stats.clicks)} clicks, CTR ${ctrOf(stats)}`),
+    line('late', stats.late, ''),
+    line('invalid', invalidOf(stats), reasons(stats)),
+    line('rows written', stats.rowsWritten, stats.sinkRetries === 0 ? '' : `${formatCount(stats.sinkRetries)} retries`),
+    ledger(stats, c),
+  ]
+  if (next.length > 0) lines.push('', 'Try next:', ...next.map((command) => `  ${c.cyan(command)}`))
+  return lines.map((text) => text.trimEnd())
+}
+
+function line(name: string, count: number, remark: string): string {
+  return `  ${name.padEnd(13)}${formatCount(count).padStart(15)}   ${remark}`
+}
+
+function ctrOf({ impressions, clicks }: PipelineStats): string {
+  return formatRatio(impressions === 0 ? 0 : clicks / impressions)
+}
+
+function reasons({ invalid }: PipelineStats): string {
+  return invalid
+    .filter(({ count }) => count > 0)
+    .toSorted((a, b) => b.count - a.count)
+    .map(({ reason, count }) => `${reason} ${formatCount(count)}`)
+    .join(', ')
+}
+
+/** Every record must have become exactly one of the three; where it hasn't, the partition is named. */
+function ledger({ partitions }: PipelineStats, c: ReturnType<typeof picocolors.createColors>): string {
+  const wrong = partitions.filter(({ read, counted, late, invalid }) => read !== counted + late + invalid)
+  if (wrong.length === 0)
+    return `  ${'ledger'.padEnd(13)}${c.green('exact'.padStart(15))}   read = counted + late + invalid in every partition`
+  const named = wrong.map(
+    ({ topic, partition, read, counted, late, invalid }) => `${topic}/${partition}: ${read} != ${counted} + ${late} + ${invalid}`,
+  )
+  return `  ${'ledger'.padEnd(13)}${c.red('WRONG'.padStart(15))}   ${named.join('; ')}`
+}

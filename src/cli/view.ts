@@ -1,0 +1,153 @@
+/** The live view: pure functions from snapshots of the pipeline to lines. Who draws them, how often and where is the verb's choice. */
+import picocolors from 'picocolors'
+import type { PipelineStats } from '../metrics/stats.ts'
+import { COLOURS, fit, formatCount, formatRatio, formatSpan, formatTime } from './format.ts'
+
+/** A product of the table, newest counts first. */
+export interface TopProduct {
+  readonly productId: string
+  readonly impressions: number
+  readonly clicks: number
+}
+
+/** A snapshot and when it was taken, ms since the epoch. */
+export interface ViewSample {
+  readonly stats: PipelineStats
+  readonly at: number
+}
+
+const WIDTH_MIN = 40
+const WIDTH_MAX = 100
+
+/** The view as lines of at most `width` columns. `previous` is what the rate is measured against. */
+export function renderView(
+  sample: ViewSample,
+  previous: ViewSample | undefined,
+  top: readonly TopProduct[],
+  width: number,
+  colours: boolean = COLOURS,
+): string[] {
+  const c = picocolors.createColors(colours)
+  const { stats, at } = sample
+  const columns = Math.max(WIDTH_MIN, Math.min(width, WIDTH_MAX))
+  const lines = [headline(stats, columns, c), '', ...figures(sample, previous).map((row) => cells(row, columns, c))]
+  for (const reason of stats.notReady) lines.push(c.yellow(fit(` ! ${reason}`, columns)))
+  lines.push('', ...products(top, columns, c))
+  lines.push(c.dim(fit(` ${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`, columns)))
+  return lines.map((line) => line.trimEnd())
+}
+
+/** One line for places that are no terminal. */
+export function renderLine(sample: ViewSample, previous: ViewSample | undefined): string {
+  const { stats, at } = sample
+  const watermark = watermarkOf(stats)
+  const behind = watermark === undefined ? 'no watermark yet' : `watermark ${formatTime(watermark, at)}`
+  const parts = [
+    `${formatCount(eventsPerSecond(sample, previous))} events/s`,
+    `${formatCount(eventsOf(stats))} events`,
+    behind,
+    `lag ${formatCount(lagOf(stats))}`,
+    `late ${formatCount(stats.late)}`,
+    `invalid ${formatCount(invalidOf(stats))}`,
+    `rows ${formatCount(stats.rowsWritten)}`,
+    ...stats.notReady,
+  ]
+  return `${new Date(at).toISOString().slice(0, 19)}Z ${stats.state}: ${parts.join(', ')}`
+}
+
+/** Records read so far. */
+export function eventsOf(stats: PipelineStats): number {
+  return stats.topics.reduce((sum, topic) => sum + topic.events, 0)
+}
+
+/** Invalid records so far. */
+export function invalidOf(stats: PipelineStats): number {
+  return stats.invalid.reduce((sum, { count }) => sum + count, 0)
+}
+
+/** Records that wait in the partitions, as far as known. */
+export function lagOf(stats: PipelineStats): number {
+  return stats.partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0)
+}
+
+/** The watermark of the slowest task, ms; undefined before the first one. */
+export function watermarkOf(stats: PipelineStats): number | undefined {
+  const known = stats.tasks.flatMap(({ watermark }) => (watermark === undefined ? [] : [watermark]))
+  return known.length === 0 ? undefined : known.reduce((least, watermark) => Math.min(least, watermark))
+}
+
+type Colours = ReturnType<typeof picocolors.createColors>
+
+function eventsPerSecond({ stats, at }: ViewSample, previous: ViewSample | undefined): number {
+  if (previous === undefined || at <= previous.at) return 0
+  return Math.max(0, ((eventsOf(stats) - eventsOf(previous.stats)) * 1000) / (at - previous.at))
+}
+
+function headline({ state, topics, partitions, rings, activeProducts }: PipelineStats, columns: number, c: Colours): string {
+  const paint = state === 'running' ? c.green : c.yellow
+  const counts = [
+    plural(topics.length, 'topic'),
+    plural(partitions.length, 'partition'),
+    plural(rings.length, 'worker'),
+    plural(activeProducts, 'product'),
+  ]
+  const rest = fit(counts.join(', '), Math.max(0, columns - 6 - state.length))
+  return ` ${c.bold('ctr')} ${paint(state)} ${c.dim(rest)}`
+}
+
+function plural(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`
+}
+
+type Figure = readonly [name: string, value: string]
+
+function figures(sample: ViewSample, previous: ViewSample | undefined): Figure[][] {
+  const { stats, at } = sample
+  const watermark = watermarkOf(stats)
+  const behind = watermark === undefined ? '-' : formatSpan(Math.max(0, at - watermark))
+  const ctr = stats.impressions === 0 ? 0 : stats.clicks / stats.impressions
+  return [
+    [
+      ['events/s', formatCount(eventsPerSecond(sample, previous))],
+      ['watermark', watermark === undefined ? '-' : formatTime(watermark, at)],
+      ['rows', formatCount(stats.rowsWritten)],
+    ],
+    [
+      ['events', formatCount(eventsOf(stats))],
+      ['behind', behind],
+      ['late', formatCount(stats.late)],
+    ],
+    [
+      ['CTR', formatRatio(ctr)],
+      ['lag', formatCount(lagOf(stats))],
+      ['invalid', formatCount(invalidOf(stats))],
+    ],
+  ]
+}
+
+function cells(row: readonly Figure[], columns: number, c: Colours): string {
+  const cell = Math.floor((columns - 1) / row.length)
+  const nameColumns = Math.min(10, Math.floor(cell / 2))
+  return ` ${row.map(([name, value]) => c.dim(fit(name, nameColumns)) + c.bold(fit(value, cell - nameColumns))).join('')}`
+}
+
+const COUNT_COLUMNS = 13
+const CTR_COLUMNS = 10
+
+function products(top: readonly TopProduct[], columns: number, c: Colours): string[] {
+  const name = columns - 2 * COUNT_COLUMNS - CTR_COLUMNS - 1
+  const head =
+    fit('top products', name) + 'impressions'.padStart(COUNT_COLUMNS) + 'clicks'.padStart(COUNT_COLUMNS) + 'CTR'.padStart(CTR_COLUMNS)
+  if (top.length === 0) return [` ${c.dim(head)}`, c.dim(fit(' the first window has not ended yet', columns))]
+  const rows = top.map(({ productId, impressions, clicks }) => {
+    const counts = countCell(impressions) + countCell(clicks)
+    const ctr = formatRatio(impressions === 0 ? 0 : clicks / impressions).padStart(CTR_COLUMNS)
+    return ` ${fit(productId, name)}${counts}${c.cyan(ctr)}`
+  })
+  return [` ${c.dim(head)}`, ...rows]
+}
+
+function countCell(count: number): string {
+  const text = formatCount(count)
+  return (text.length < COUNT_COLUMNS ? text : `${formatCount(count / 1e9)} G`).padStart(COUNT_COLUMNS)
+}

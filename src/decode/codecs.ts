@@ -1,0 +1,265 @@
+/**
+ * The compression codecs of Kafka's record batches, both ways: 1 gzip, 2 snappy (raw, or in the framing of snappy-java), 3 lz4 (frame
+ * format), 4 zstd. Bytes in, bytes out; a result never shares memory with its input.
+ *
+ * What comes out is bounded (DECOMPRESSED_MAX_BYTES), so that a small hostile batch can't take all memory. Snappy and lz4 are decoded here
+ * and not by a package, because the packages write past the end, or accept truncated input, without a word. Their checksums aren't read:
+ * the batch's own CRC covers the compressed bytes.
+ */
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import lz4 from 'lz4js'
+import snappy from 'snappyjs'
+import { CtrError } from '../errors.ts'
+
+/** Codec numbers as in the attributes of a record batch. */
+export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
+
+/** The most that one record batch may decompress to. */
+export const DECOMPRESSED_MAX_BYTES = 256 * 1024 * 1024
+
+const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
+const XERIAL_HEADER_BYTES = 16
+const XERIAL_BLOCK_BYTES = 32 * 1024
+const LZ4_MAGIC = 0x184d2204
+const LZ4_STORED = 0x80000000
+const LZ4_BLOCK_BYTES = 64 * 1024
+/** Magic, version 1 with independent blocks, blocks of 64 KiB, checksum of these two bytes. */
+const LZ4_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
+/** Up to here a copy byte by byte beats a call. */
+const SHORT_COPY_BYTES = 32
+
+/** Decompresses the records of a batch. Throws CTR_KAFKA_CORRUPT_BATCH when they are damaged, too large or of an unknown codec. */
+export function decompress(codec: number, bytes: Uint8Array): Uint8Array {
+  try {
+    switch (codec) {
+      case CODEC.none:
+        return new Uint8Array(bytes)
+      case CODEC.gzip:
+        return gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_MAX_BYTES, finishFlush: constants.Z_FINISH })
+      case CODEC.snappy:
+        return unsnappy(bytes)
+      case CODEC.lz4:
+        return unlz4(bytes)
+      case CODEC.zstd:
+        return zstdDecompressSync(bytes, { maxOutputLength: DECOMPRESSED_MAX_BYTES })
+      default:
+        throw new RangeError(`codec ${codec} is not one of ${JSON.stringify(CODEC)}`)
+    }
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new CtrError('CTR_KAFKA_CORRUPT_BATCH', `records of ${bytes.length} bytes, codec ${codec}: ${reason}`, { cause })
+  }
+}
+
+/** Compresses the records of a batch, in the way Java clients do. */
+export function compress(codec: number, bytes: Uint8Array): Uint8Array {
+  switch (codec) {
+    case CODEC.none:
+      return new Uint8Array(bytes)
+    case CODEC.gzip:
+      return gzipSync(bytes)
+    case CODEC.snappy:
+      return snappyFrame(bytes)
+    case CODEC.lz4:
+      return lz4Frame(bytes)
+    case CODEC.zstd:
+      return zstdCompressSync(bytes)
+    default:
+      throw new RangeError(`codec ${codec} is not one of ${JSON.stringify(CODEC)}`)
+  }
+}
+
+function unsnappy(bytes: Uint8Array): Uint8Array {
+  const framed = bytes.length >= XERIAL_HEADER_BYTES && XERIAL_MAGIC.equals(bytes.subarray(0, XERIAL_MAGIC.length))
+  if (!framed) {
+    const out = allocate(snappyLength(bytes, 0, bytes.length))
+    snappyBlock(bytes, 0, bytes.length, out, 0)
+    return out
+  }
+  let size = 0
+  for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
+    const end = xerialBlockEnd(bytes, at)
+    size += snappyLength(bytes, at + 4, end)
+    at = end
+  }
+  const out = allocate(size)
+  let written = 0
+  for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
+    const end = xerialBlockEnd(bytes, at)
+    written = snappyBlock(bytes, at + 4, end, out, written)
+    at = end
+  }
+  return out
+}
+
+function xerialBlockEnd(bytes: Uint8Array, at: number): number {
+  if (at + 4 > bytes.length) throw new RangeError('snappy: truncated in a block length')
+  const end = at + 4 + ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!)
+  if (end <= at + 4 || end > bytes.length) throw new RangeError('snappy: a block reaches past the end')
+  return end
+}
+
+function snappyLength(bytes: Uint8Array, start: number, end: number): number {
+  let length = 0
+  for (let shift = 0, at = start; at < end && shift < 35; shift += 7, at++) {
+    const byte = bytes[at]!
+    length += (byte & 127) * 2 ** shift
+    if (byte < 128) return length
+  }
+  throw new RangeError('snappy: no length')
+}
+
+/** Decodes one raw block to out[from, from + its length); returns where it ends. */
+function snappyBlock(bytes: Uint8Array, start: number, end: number, out: Buffer, from: number): number {
+  const stop = from + snappyLength(bytes, start, end)
+  let at = start
+  while (bytes[at++]! >= 128);
+  let to = from
+  while (at < end) {
+    const tag = bytes[at++]!
+    const kind = tag & 3
+    let length = (tag >>> 2) + 1
+    if (kind === 0) {
+      if (length > 60) {
+        const extra = length - 60
+        length = 1
+        for (let k = 0; k < extra; k++) length += bytes[at + k]! * 2 ** (8 * k)
+        at += extra
+      }
+      if (!(at + length <= end && to + length <= stop)) throw new RangeError('snappy: a literal reaches past the end')
+      to = copyLiteral(bytes, at, out, to, length)
+      at += length
+      continue
+    }
+    let back: number
+    if (kind === 1) {
+      length = ((tag >>> 2) & 7) + 4
+      back = ((tag >>> 5) << 8) | bytes[at]!
+      at += 1
+    } else if (kind === 2) {
+      back = bytes[at]! | (bytes[at + 1]! << 8)
+      at += 2
+    } else {
+      back = (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+      at += 4
+    }
+    if (back === 0 || back > to - from || to + length > stop || at > end) throw new RangeError('snappy: a copy from or to outside')
+    to = copyBack(out, to, back, length)
+  }
+  if (to !== stop) throw new RangeError('snappy: truncated')
+  return to
+}
+
+function unlz4(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < 7 || view.getUint32(0, true) !== LZ4_MAGIC) throw new RangeError('lz4: not a frame')
+  const flags = bytes[4]!
+  const sizeCode = (bytes[5]! >> 4) & 7
+  if (flags >> 6 !== 1 || sizeCode < 4) throw new RangeError('lz4: unknown frame version or block size')
+  const blockMaxBytes = 1 << (8 + 2 * sizeCode)
+  const blocksAt = 7 + (flags & 8 ? 8 : 0) + (flags & 1 ? 4 : 0)
+  const checksumBytes = flags & 16 ? 4 : 0
+
+  let bound = 0
+  let at = blocksAt
+  for (;;) {
+    if (at + 4 > bytes.length) throw new RangeError('lz4: truncated before a block')
+    const word = view.getUint32(at, true)
+    if (word === 0) break
+    const length = word & ~LZ4_STORED
+    at += 4 + length + checksumBytes
+    if (at > bytes.length || length > blockMaxBytes) throw new RangeError('lz4: a block reaches past the end')
+    // A sequence adds at most 255 bytes per byte read, so that a small frame can't ask for much.
+    bound += word >= LZ4_STORED ? length : Math.min(blockMaxBytes, length * 255)
+  }
+  const out = allocate(bound)
+  let to = 0
+  for (at = blocksAt; ; ) {
+    const word = view.getUint32(at, true)
+    if (word === 0) return out.subarray(0, to)
+    at += 4
+    const length = word & ~LZ4_STORED
+    if (word >= LZ4_STORED) to = copyLiteral(bytes, at, out, to, length)
+    else to = lz4Block(bytes, at, at + length, out, to, Math.min(to + blockMaxBytes, bound))
+    at += length + checksumBytes
+  }
+}
+
+/** Decodes one block to out from `from`, at most up to `stop`; returns where it ends. Matches may reach back into earlier blocks. */
+function lz4Block(bytes: Uint8Array, start: number, end: number, out: Buffer, from: number, stop: number): number {
+  let at = start
+  let to = from
+  while (at < end) {
+    const token = bytes[at++]!
+    let literals = token >>> 4
+    if (literals === 15) {
+      let more = 255
+      for (; more === 255 && at < end; at++) literals += more = bytes[at]!
+    }
+    if (at + literals > end || to + literals > stop) throw new RangeError('lz4: a literal reaches past the end')
+    to = copyLiteral(bytes, at, out, to, literals)
+    at += literals
+    if (at === end) return to
+    if (at + 2 > end) break
+    const back = bytes[at]! | (bytes[at + 1]! << 8)
+    at += 2
+    let length = (token & 15) + 4
+    if (length === 19) {
+      let more = 255
+      for (; more === 255 && at < end; at++) length += more = bytes[at]!
+    }
+    if (back === 0 || back > to || to + length > stop) throw new RangeError('lz4: a match from or to outside')
+    to = copyBack(out, to, back, length)
+  }
+  throw new RangeError('lz4: a block ends without its last literals')
+}
+
+function copyLiteral(bytes: Uint8Array, at: number, out: Buffer, to: number, length: number): number {
+  if (length > SHORT_COPY_BYTES) out.set(bytes.subarray(at, at + length), to)
+  else for (let k = 0; k < length; k++) out[to + k] = bytes[at + k]!
+  return to + length
+}
+
+/** A copy that overlaps itself repeats the bytes just written, so only the far ones may move at once. */
+function copyBack(out: Buffer, to: number, back: number, length: number): number {
+  if (length > SHORT_COPY_BYTES && back >= length) out.copyWithin(to, to - back, to - back + length)
+  else for (let k = to, end = to + length; k < end; k++) out[k] = out[k - back]!
+  return to + length
+}
+
+function allocate(size: number): Buffer {
+  if (size > DECOMPRESSED_MAX_BYTES) throw new RangeError(`${size} bytes decompressed, at most ${DECOMPRESSED_MAX_BYTES} are allowed`)
+  return Buffer.allocUnsafeSlow(size)
+}
+
+function snappyFrame(bytes: Uint8Array): Uint8Array {
+  const header = Buffer.alloc(XERIAL_HEADER_BYTES)
+  XERIAL_MAGIC.copy(header)
+  header.writeInt32BE(1, 8)
+  header.writeInt32BE(1, 12)
+  const parts: Uint8Array[] = [header]
+  for (let at = 0; at < bytes.length; at += XERIAL_BLOCK_BYTES) {
+    const block = snappy.compress(new Uint8Array(bytes.subarray(at, at + XERIAL_BLOCK_BYTES)))
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(block.length)
+    parts.push(length, block)
+  }
+  return Buffer.concat(parts)
+}
+
+function lz4Frame(bytes: Uint8Array): Uint8Array {
+  const parts: Uint8Array[] = [LZ4_HEADER]
+  const hashTable = new Uint32Array(65_536)
+  for (let at = 0; at < bytes.length; at += LZ4_BLOCK_BYTES) {
+    const length = Math.min(LZ4_BLOCK_BYTES, bytes.length - at)
+    const block = Buffer.alloc(4 + lz4.compressBound(length))
+    hashTable.fill(0)
+    const size = lz4.compressBlock(bytes, block.subarray(4), at, length, hashTable)
+    const gained = size > 0 && size < length
+    if (!gained) block.set(bytes.subarray(at, at + length), 4)
+    block.writeUInt32LE(gained ? size : length + LZ4_STORED)
+    parts.push(block.subarray(0, 4 + (gained ? size : length)))
+  }
+  parts.push(Buffer.alloc(4))
+  return Buffer.concat(parts)
+}

@@ -1,0 +1,220 @@
+/**
+ * Produces ready-made record batches, undecoded, through a kafkajs client: its connections, authentication, metadata and timeouts.
+ *
+ * kafkajs' own producer takes message objects; this one sends the Produce request (version 7, Kafka 2.1 and newer) itself:
+ *
+ *   | transactional_id = null i16 | acks = -1 i16 | timeout i32 | topics = 1 i32 | topic string | partitions = 1 i32 | partition i32 |
+ *   | bytes i32 | record batch ... |
+ *
+ * Delivery: acknowledged by all in-sync replicas, retried until DELIVERY_MAX_MS. A batch that carries the producer's identity and its
+ * partition's sequence is written once however often it is sent; the caller sends those of one partition one after the other.
+ */
+import type { Broker, Cluster, Kafka } from 'kafkajs'
+import { sleep } from '../clock.ts'
+import { CtrError } from '../errors.ts'
+import { FramePool } from './frame-pool.ts'
+import { type KafkaClientOptions, kafkaClient } from './kafka-client.ts'
+import { toCtrError } from './kafka-errors.ts'
+import { KAFKAJS_VERSION, readInternals } from './kafkajs-adapter.ts'
+
+const PRODUCE_API_KEY = 0
+const PRODUCE_VERSION = 7
+const DELIVERY_MAX_MS = 120_000
+/** How long a cluster that has just started may take to elect leaders and load its coordinators. */
+const SETTLE_MAX_MS = 30_000
+const BACKOFF_MIN_MS = 100
+const BACKOFF_MAX_MS = 2000
+
+const MESSAGE_TOO_LARGE = 10
+/** A batch with this sequence is there already: an earlier try succeeded unheard. */
+const DUPLICATE_SEQUENCE_NUMBER = 46
+
+/** The identity that batches carry so that a retry is recognised. */
+export interface ProducerIdentity {
+  readonly id: number
+  readonly epoch: number
+}
+
+/** A topic and how many partitions it has. */
+export interface TopicPartitions {
+  readonly topic: string
+  readonly partitions: number
+}
+
+interface ProduceAnswer {
+  readonly errorCode: number
+  readonly baseOffset: number
+}
+
+interface ConnectionPool {
+  send(protocol: {
+    request: object
+    response: { decode(body: Buffer): Promise<object>; parse(decoded: object): Promise<object> }
+  }): Promise<object>
+}
+
+type ProduceBroker = Broker & {
+  readonly connectionPool: ConnectionPool
+  initProducerId(request: { transactionalId: null; transactionTimeout: number }): Promise<{ producerId: string; producerEpoch: number }>
+}
+
+export class BatchProducer {
+  readonly #options: KafkaClientOptions
+  readonly #kafka: Kafka
+  readonly #cluster: Cluster
+  #reached = false
+  #closed = false
+
+  constructor(options: KafkaClientOptions) {
+    this.#options = options
+    this.#kafka = kafkaClient(options, new FramePool())
+    this.#cluster = clusterOf(this.#kafka)
+  }
+
+  /** Connects and gets an identity. Rejects with CTR_KAFKA_UNREACHABLE, CTR_KAFKA_AUTH or CTR_KAFKA_VERSION. */
+  async connect(): Promise<ProducerIdentity> {
+    return this.#explained(async () => {
+      await this.#cluster.connect()
+      await this.#cluster.refreshMetadata()
+      this.#reached = true
+      const broker = (await this.#cluster.findControllerBroker()) as ProduceBroker
+      const { producerId, producerEpoch } = await broker.initProducerId({ transactionalId: null, transactionTimeout: 60_000 })
+      return { id: Number(producerId), epoch: producerEpoch }
+    })
+  }
+
+  /** Creates the topics that don't exist; tells how many partitions each has then. `config` is for those created. */
+  async prepareTopics(topics: readonly string[], partitions: number, config: Readonly<Record<string, string>>): Promise<TopicPartitions[]> {
+    return this.#explained(async () => {
+      const admin = this.#kafka.admin()
+      await admin.connect()
+      try {
+        const existing = new Set(await admin.listTopics())
+        const missing = topics.filter((topic) => !existing.has(topic))
+        const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
+        if (missing.length > 0) {
+          await admin.createTopics({
+            waitForLeaders: true,
+            topics: missing.map((topic) => ({ topic, numPartitions: partitions, replicationFactor: -1, configEntries })),
+          })
+        }
+        const { topics: metadata } = await admin.fetchTopicMetadata({ topics: [...topics] })
+        await this.#cluster.addMultipleTargetTopics([...topics])
+        return topics.map((topic) => ({ topic, partitions: metadata.find(({ name }) => name === topic)?.partitions.length ?? 0 }))
+      } finally {
+        await admin.disconnect()
+      }
+    })
+  }
+
+  /** End offsets of a topic by partition number. */
+  async endOffsets(topic: string): Promise<number[]> {
+    return this.#explained(async () => {
+      const admin = this.#kafka.admin()
+      await admin.connect()
+      try {
+        const offsets: number[] = []
+        for (const { partition, high } of await admin.fetchTopicOffsets(topic)) offsets[partition] = Number(high)
+        return offsets
+      } finally {
+        await admin.disconnect()
+      }
+    })
+  }
+
+  /** Appends one record batch; resolves with its base offset (-1 when an earlier try turned out to have written it). */
+  async send(topic: string, partition: number, batch: Buffer): Promise<number> {
+    const deadline = Date.now() + DELIVERY_MAX_MS
+    for (let backoff = BACKOFF_MIN_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
+      try {
+        return await this.#attempt(topic, partition, batch)
+      } catch (error) {
+        const failure = this.#explain(error)
+        if (!failure.retriable || this.#closed || Date.now() + backoff > deadline) throw failure
+        this.#options.logger.warn({ topic, partition, reason: failure.message }, 'sending again')
+        await sleep(backoff)
+        await this.#cluster.refreshMetadata().catch((reason) => this.#options.logger.debug({ reason: String(reason) }, 'no fresh metadata'))
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#cluster.disconnect()
+  }
+
+  async #attempt(topic: string, partition: number, batch: Buffer): Promise<number> {
+    const leader = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))[0]
+    if (leader === undefined) throw new CtrError('CTR_KAFKA_TOPIC_MISSING', `${topic} has no partition ${partition}`, { retriable: true })
+    const { connectionPool } = (await this.#cluster.findBroker({ nodeId: leader })) as ProduceBroker
+    const answer = (await connectionPool.send({
+      request: produceRequest(topic, partition, batch, this.#options.requestTimeoutMs),
+      response: { decode: async (body) => decodeAnswer(body), parse: async (decoded) => decoded },
+    })) as ProduceAnswer
+    if (answer.errorCode === 0 || answer.errorCode === DUPLICATE_SEQUENCE_NUMBER) return answer.baseOffset
+    if (answer.errorCode === MESSAGE_TOO_LARGE) {
+      const remedy = "make batches smaller or raise the topic's max.message.bytes"
+      throw new CtrError('CTR_USAGE', `${topic}/${partition} refuses a record batch of ${batch.length} bytes: ${remedy}`)
+    }
+    const cause = readInternals().createErrorFromCode(answer.errorCode) as Error & { retriable?: boolean; type?: string }
+    const message = `${topic}/${partition} refuses a record batch: ${cause.type ?? answer.errorCode}: ${cause.message}`
+    throw new CtrError('CTR_KAFKA_CRASHED', message, { cause, retriable: cause.retriable ?? false })
+  }
+
+  /** Tries again while the cluster comes up: elects leaders, loads coordinators. Brokers that never answered are a failure at once. */
+  async #explained<T>(action: () => Promise<T>): Promise<T> {
+    const deadline = Date.now() + SETTLE_MAX_MS
+    for (let backoff = BACKOFF_MIN_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
+      try {
+        return await action()
+      } catch (error) {
+        const failure = this.#explain(error)
+        if (!failure.retriable || !this.#reached || this.#closed || Date.now() + backoff > deadline) throw failure
+        await sleep(backoff)
+      }
+    }
+  }
+
+  #explain(error: unknown): CtrError {
+    return toCtrError(error, this.#options.brokers)
+  }
+}
+
+/** A cluster of the client's own making: the only way to its connections. */
+function clusterOf(kafka: Kafka): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
+  const create = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
+  if (create === undefined) {
+    throw new CtrError('CTR_KAFKA_VERSION', `kafkajs has no cluster inside: install exactly kafkajs ${KAFKAJS_VERSION} (npm ci)`)
+  }
+  return create.call(kafka, { metadataMaxAge: 300_000, allowAutoTopicCreation: false })
+}
+
+/** kafkajs wants an encoder; all it takes of one is `buf` and `buffer`. */
+function produceRequest(topic: string, partition: number, batch: Buffer, timeoutMs: number): object {
+  const name = Buffer.from(topic)
+  const head = Buffer.alloc(26 + name.length)
+  head.writeInt16BE(-1, 0)
+  head.writeInt16BE(-1, 2)
+  head.writeInt32BE(timeoutMs, 4)
+  head.writeInt32BE(1, 8)
+  head.writeInt16BE(name.length, 12)
+  name.copy(head, 14)
+  head.writeInt32BE(1, 14 + name.length)
+  head.writeInt32BE(partition, 18 + name.length)
+  head.writeInt32BE(batch.length, 22 + name.length)
+  const buffer = Buffer.concat([head, batch])
+  return {
+    apiKey: PRODUCE_API_KEY,
+    apiVersion: PRODUCE_VERSION,
+    apiName: 'Produce',
+    expectResponse: () => true,
+    encode: async () => ({ buf: buffer, buffer }),
+  }
+}
+
+/** | topics = 1 i32 | topic string | partitions = 1 i32 | partition i32 | error i16 | base offset i64 | append time i64 | … */
+function decodeAnswer(body: Buffer): ProduceAnswer {
+  const at = 4 + 2 + body.readInt16BE(4) + 4 + 4
+  return { errorCode: body.readInt16BE(at), baseOffset: Number(body.readBigInt64BE(at + 2)) }
+}

@@ -1,0 +1,95 @@
+/**
+ * How a kafkajs client is made here: frame sockets, security, and kafkajs' logs on our logger.
+ */
+
+import type { ISocketFactory, Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs'
+import kafkajs from 'kafkajs'
+import type { Logger } from 'pino'
+import type { FramePool } from './frame-pool.ts'
+import { frameSocketFactory } from './frame-socket.ts'
+import { mendKafkajs } from './kafkajs-adapter.ts'
+
+/** As `kafka.security` of the configuration; certificates and keys are PEM text. */
+export interface KafkaSecurity {
+  readonly protocol: 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
+  readonly sasl?:
+    | { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly password: string }
+    | undefined
+  readonly ssl?:
+    | {
+        readonly ca?: string | undefined
+        readonly cert?: string | undefined
+        readonly key?: string | undefined
+        readonly rejectUnauthorized?: boolean | undefined
+      }
+    | undefined
+}
+
+/** What every client needs. Times are ms. */
+export interface KafkaClientOptions {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly connectionTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly security: KafkaSecurity
+  readonly logger: Logger
+}
+
+/** Short rounds: what they don't bridge is bridged by the caller, who also says what is going on. */
+export const CLIENT_RETRY: RetryOptions = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 4, multiplier: 2, factor: 0.2 }
+
+/** A client whose responses come in frames of `pool`. Throws CTR_KAFKA_VERSION when kafkajs is not the pinned one. */
+export function kafkaClient(options: KafkaClientOptions, pool: FramePool): Kafka {
+  mendKafkajs()
+  const { brokers, socketFactory } = withIpv6(options.brokers, frameSocketFactory(pool))
+  const config: KafkaConfig = {
+    clientId: options.clientId,
+    brokers,
+    socketFactory,
+    connectionTimeout: options.connectionTimeoutMs,
+    authenticationTimeout: options.connectionTimeoutMs,
+    requestTimeout: options.requestTimeoutMs,
+    retry: CLIENT_RETRY,
+    logLevel: options.logger.isLevelEnabled('debug') ? kafkajs.logLevel.DEBUG : kafkajs.logLevel.WARN,
+    logCreator: () => (entry) => relay(options.logger, entry),
+    ...securityConfig(options.security),
+  }
+  return new kafkajs.Kafka(config)
+}
+
+function securityConfig({ protocol, sasl, ssl }: KafkaSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'> {
+  const encrypted = protocol === 'SSL' || protocol === 'SASL_SSL'
+  const authenticated = protocol === 'SASL_PLAINTEXT' || protocol === 'SASL_SSL'
+  const given = Object.entries(ssl ?? {}).filter(([, value]) => value !== undefined)
+  const config: Pick<KafkaConfig, 'ssl' | 'sasl'> = {}
+  if (encrypted) config.ssl = Object.fromEntries(given)
+  if (authenticated && sasl !== undefined) {
+    const mechanism = sasl.mechanism.toLowerCase() as Lowercase<typeof sasl.mechanism>
+    config.sasl = { mechanism, username: sasl.username, password: sasl.password } as SASLOptions
+  }
+  return config
+}
+
+/** kafkajs cuts `host:port` at the first colon; an address in brackets travels under an alias and is put back at the socket. */
+function withIpv6(brokers: readonly string[], socketFactory: ISocketFactory): { brokers: string[]; socketFactory: ISocketFactory } {
+  const addresses = new Map<string, string>()
+  const aliased = brokers.map((broker) => {
+    const [, address, port] = /^\[(.+)\]:(\d+)$/.exec(broker) ?? []
+    if (address === undefined) return broker
+    const alias = `ipv6-${address.replaceAll(':', '-')}`
+    addresses.set(alias, address)
+    return `${alias}:${port}`
+  })
+  return { brokers: aliased, socketFactory: (args) => socketFactory({ ...args, host: addresses.get(args.host) ?? args.host }) }
+}
+
+/**
+ * What kafkajs calls an error is one step of a retry, and what comes of it is reported by us. Of interest before that are lost connections;
+ * a refused request is told twice.
+ */
+function relay(logger: Logger, { namespace, level, log }: LogEntry): void {
+  const { message, timestamp: _, logger: __, stack: ___, ...facts } = log
+  const fields = { component: `kafkajs ${namespace}`, ...facts }
+  if (level === kafkajs.logLevel.ERROR && namespace === 'Connection' && !message.startsWith('Response')) logger.warn(fields, message)
+  else logger.debug(fields, message)
+}

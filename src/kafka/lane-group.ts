@@ -1,0 +1,311 @@
+/**
+ * The lanes of this member of the consumer group: gained and lost with every rebalance, held while their positions are unknown, while the
+ * pipeline pauses them or while they have something at the handler for long.
+ *
+ * - A new lane is held (paused in kafkajs) until its position is known: committed offset and metadata from one response, or `startFrom`.
+ * - After every rebalance kafkajs forgets its positions; lanes that stay are seeked back to theirs.
+ * - A handler that makes us wait is awaited in line for a moment, since a ring has room again soon. After INLINE_WAIT_MS kafkajs is let
+ *   go and the lane is held instead: heartbeats, rebalances and the other lanes go on however long the pipeline stands still.
+ */
+import type { Batch, Cluster } from 'kafkajs'
+import type { Logger } from 'pino'
+import { sleep } from '../clock.ts'
+import { CtrError } from '../errors.ts'
+import type { AssignedPartition, SourceHandler } from '../source/source.ts'
+import { backoffMs } from './backoff.ts'
+import type { FetchedRecords, FetchListener } from './fetch-response.ts'
+import { Lane } from './lane.ts'
+import type { CorruptBatch } from './record-batches.ts'
+import { decideStart, keyOf, listOffsets, type PartitionFacts, readFacts, type StartFrom } from './start-position.ts'
+
+/** How partitions are read; see KafkaSourceOptions. */
+export interface LaneGroupOptions {
+  readonly groupId: string
+  readonly topics: readonly string[]
+  readonly startFrom: StartFrom
+  readonly startTimestamp?: number | undefined
+  readonly bounded: boolean
+  readonly onCorruptBatch?: 'stop' | 'skip' | undefined
+  readonly logger: Logger
+}
+
+/** What lanes ask of the consumer. The calls may come while no consumer runs; then they do nothing. */
+export interface LaneControl {
+  readonly handler: SourceHandler
+  cluster(): Cluster
+  seek(lane: Lane, offset: number): void
+  hold(lane: Lane, held: boolean): void
+}
+
+const INLINE_WAIT_MS = 1_000
+
+/** This member's lanes, between the consumer (`LaneControl`) and the handler. */
+export class LaneGroup implements FetchListener {
+  readonly #options: LaneGroupOptions
+  readonly #control: LaneControl
+  readonly #lanes = new Map<string, Lane>()
+  /** What lanes that have left still have at the handler. */
+  readonly #leftBehind = new Map<string, Promise<void>>()
+  readonly #boundedEnds = new Map<string, number>()
+  readonly #partitionsAtStart: ReadonlyMap<string, number>
+  readonly #seen = new Set<string>()
+  readonly #stopping = new AbortController()
+  #silent = false
+
+  /** `partitionsAtStart`: how many partitions each topic had when the source started; later ones are read from their beginning. */
+  constructor(options: LaneGroupOptions, control: LaneControl, partitionsAtStart: ReadonlyMap<string, number>) {
+    this.#options = options
+    this.#control = control
+    this.#partitionsAtStart = partitionsAtStart
+  }
+
+  /** The lane, if this member has it and the handler knows it. */
+  at(topicIndex: number, partition: number): Lane | undefined {
+    const topic = this.#options.topics[topicIndex]
+    const lane = topic === undefined ? undefined : this.#lanes.get(keyOf({ topic, partition }))
+    return lane?.announced ? lane : undefined
+  }
+
+  setPaused(topicIndex: number, partition: number, paused: boolean): void {
+    const lane = this.at(topicIndex, partition)
+    if (lane === undefined) return
+    lane.paused = paused
+    this.#applyHold(lane)
+  }
+
+  /** Resolves when nothing is at the handler any more; from then on nothing is told to it. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    for (const lane of this.#lanes.values()) this.#applyHold(lane)
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.delivering))
+    await Promise.all(this.#leftBehind.values())
+    this.#silent = true
+  }
+
+  /** A generation of the group has begun with this assignment; kafkajs fetches again only after this returns. */
+  joined(assignment: Readonly<Record<string, readonly number[]>>): void {
+    const wanted = new Set<string>()
+    const gained: Lane[] = []
+    for (const [topic, partitions] of Object.entries(assignment)) {
+      for (const partition of partitions) {
+        const key = keyOf({ topic, partition })
+        wanted.add(key)
+        if (this.#lanes.has(key)) continue
+        const lane = new Lane(topic, this.#options.topics.indexOf(topic), partition)
+        this.#lanes.set(key, lane)
+        gained.push(lane)
+      }
+    }
+    const lost = [...this.#lanes].filter(([key]) => !wanted.has(key))
+    for (const [key, lane] of lost) this.#forget(key, lane)
+    for (const lane of this.#lanes.values()) {
+      lane.held = undefined
+      if (lane.announced) this.#control.seek(lane, lane.position)
+      this.#applyHold(lane)
+    }
+    this.#options.logger.info({ partitions: this.#lanes.size, gained: gained.length, lost: lost.length }, 'joined the consumer group')
+    const known = lost.map(([, lane]) => lane).filter((lane) => lane.announced)
+    if (known.length > 0) this.#tell((handler) => handler.revoked(known))
+    if (gained.length > 0) void this.#announce(gained)
+    else if (this.#lanes.size === 0) this.#tell((handler) => handler.assigned([]))
+  }
+
+  endOffset(topic: string, partition: number, endOffset: number): void {
+    const lane = this.#lanes.get(keyOf({ topic, partition }))
+    if (lane?.announced) this.#tell((handler) => handler.endOffset(lane.topicIndex, partition, endOffset))
+  }
+
+  outOfRange(topic: string, partition: number): void {
+    const lane = this.#lanes.get(keyOf({ topic, partition }))
+    if (!lane?.announced || lane.recovering) return
+    lane.recovering = true
+    this.#applyHold(lane)
+    void this.#recover(lane)
+  }
+
+  /** Asks for the end offsets of these partitions; what can't be had now comes with a later fetch. */
+  async refreshEndOffsets(partitions: readonly { topicIndex: number; partition: number }[]): Promise<void> {
+    const asked = partitions.flatMap(({ topicIndex, partition }) => this.at(topicIndex, partition) ?? [])
+    if (asked.length === 0) return
+    try {
+      const offsets = await listOffsets(this.#control.cluster(), asked, 'latest')
+      for (const lane of asked) {
+        const endOffset = offsets.get(keyOf(lane))
+        if (endOffset !== undefined) this.endOffset(lane.topic, lane.partition, endOffset)
+      }
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, 'end offsets could not be read')
+    }
+  }
+
+  /** One partition of one fetch response, as kafkajs' eachBatch gets it. Never rejects. */
+  async take(batch: Batch): Promise<void> {
+    const { fetchedOffset, rawMessages } = batch as Batch & { fetchedOffset: string; rawMessages: { value: FetchedRecords }[] }
+    const lane = this.#lanes.get(keyOf(batch))
+    const records = rawMessages[0]?.value
+    if (!lane?.announced || records === undefined || this.#stopping.signal.aborted) return
+    const stale = records.frame !== undefined && records.frame.generation !== records.generation
+    if (stale || lane.delivering !== undefined || Number(fetchedOffset) > lane.position) {
+      this.#control.seek(lane, lane.position)
+      return
+    }
+    if (records.walk.corrupt !== undefined) return this.#refuse(lane, records.walk.corrupt)
+    records.frame?.retain()
+    const pending = this.#deliver(lane, records)
+    if (pending === undefined) {
+      records.frame?.release()
+      this.#applyHold(lane)
+      return
+    }
+    lane.delivering = pending.then(() => {
+      lane.delivering = undefined
+      lane.detached = false
+      records.frame?.release()
+      this.#applyHold(lane)
+    })
+    const patience = new AbortController()
+    await Promise.race([lane.delivering, sleep(INLINE_WAIT_MS, patience.signal)])
+    patience.abort()
+    if (lane.delivering === undefined) return
+    lane.detached = true
+    this.#applyHold(lane)
+  }
+
+  /** A handler that throws or rejects ends the source; the promise itself never rejects. */
+  #deliver(lane: Lane, records: FetchedRecords): Promise<void> | undefined {
+    const fail = (error: unknown) => this.#fail(error)
+    try {
+      return lane.deliver(records, this.#control.handler, () => !lane.gone && !this.#stopping.signal.aborted)?.catch(fail)
+    } catch (error) {
+      fail(error)
+      return undefined
+    }
+  }
+
+  #refuse(lane: Lane, corrupt: CorruptBatch): void {
+    const place = `topic ${lane.topic}, partition ${lane.partition}, offset ${Math.max(corrupt.offset, lane.position)}`
+    if (this.#options.onCorruptBatch !== 'skip') {
+      const remedy = 'its records are lost; set kafka.onCorruptBatch: skip to go on behind it'
+      this.#fail(new CtrError('CTR_KAFKA_CORRUPT_BATCH', `${place}: the record batch can't be read (${corrupt.reason}): ${remedy}`))
+      return
+    }
+    lane.position = Math.max(lane.position + 1, corrupt.nextOffset ?? 0)
+    this.#options.logger.error({ reason: corrupt.reason, next: lane.position }, `${place}: record batch skipped, it can't be read`)
+    this.#control.seek(lane, lane.position)
+    this.#tell((handler) => handler.skipped(lane.topicIndex, lane.partition, lane.position))
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopping.signal.aborted) return
+    this.#stopping.abort()
+    for (const lane of this.#lanes.values()) this.#applyHold(lane)
+    this.#tell((handler) => handler.failed(error))
+  }
+
+  #tell(say: (handler: SourceHandler) => void): void {
+    if (!this.#silent) say(this.#control.handler)
+  }
+
+  #applyHold(lane: Lane): void {
+    const held = lane.idle || this.#stopping.signal.aborted
+    if (lane.gone || lane.held === held) return
+    lane.held = held
+    this.#control.hold(lane, held)
+  }
+
+  #forget(key: string, lane: Lane): void {
+    lane.gone = true
+    this.#lanes.delete(key)
+    const { delivering } = lane
+    if (delivering === undefined) return
+    const left = delivering.then(() => {
+      if (this.#leftBehind.get(key) === left) this.#leftBehind.delete(key)
+    })
+    this.#leftBehind.set(key, left)
+  }
+
+  /** Looks the lanes' positions up and hands them over. */
+  async #announce(lanes: readonly Lane[]): Promise<void> {
+    const facts = await this.#lookUp(lanes)
+    const assigned: AssignedPartition[] = []
+    const live: Lane[] = []
+    for (const lane of lanes) {
+      const fact = facts.get(keyOf(lane))
+      if (lane.gone || fact === undefined || this.#stopping.signal.aborted) continue
+      assigned.push(this.#settle(lane, fact, this.#startFrom(lane)))
+      live.push(lane)
+    }
+    if (live.length === 0) return
+    this.#tell((handler) => handler.assigned(assigned))
+    for (const lane of live) {
+      this.endOffset(lane.topic, lane.partition, facts.get(keyOf(lane))?.latest ?? lane.position)
+      this.#applyHold(lane)
+    }
+  }
+
+  /** What `startFrom` means for this lane: only its first assignment goes by it, and a partition that came later is read whole. */
+  #startFrom(lane: Lane): StartFrom {
+    const { startFrom } = this.#options
+    if (startFrom === 'committed' || this.#seen.has(keyOf(lane))) return 'committed'
+    return lane.partition >= (this.#partitionsAtStart.get(lane.topic) ?? 0) ? 'earliest' : startFrom
+  }
+
+  #settle(lane: Lane, fact: PartitionFacts, startFrom: StartFrom): AssignedPartition {
+    const key = keyOf(lane)
+    const { topicIndex, partition } = lane
+    const { position, maxEventTime, warning } = decideStart(startFrom, fact)
+    if (warning !== undefined) this.#options.logger.warn({ topic: lane.topic, partition }, warning)
+    if (this.#options.bounded && !this.#boundedEnds.has(key)) this.#boundedEnds.set(key, fact.latest)
+    this.#seen.add(key)
+    lane.endOffset = this.#boundedEnds.get(key)
+    lane.position = position
+    lane.announced = true
+    this.#control.seek(lane, position)
+    return { topicIndex, partition, position, maxEventTime, endOffset: lane.endOffset }
+  }
+
+  /** The broker no longer, or not yet, has the position: retention has passed us, or the topic is another one. */
+  async #recover(lane: Lane): Promise<void> {
+    const fact = (await this.#lookUp([lane])).get(keyOf(lane))
+    if (fact === undefined || lane.gone) return
+    const { position, topicIndex, partition } = lane
+    const inRange = position >= fact.earliest && position <= fact.latest
+    if (!inRange) {
+      const { warning } = decideStart('committed', { ...fact, committed: position })
+      this.#options.logger.warn({ topic: lane.topic, partition }, warning)
+      lane.position = fact.earliest
+      if (fact.earliest > position) {
+        this.#tell((handler) => handler.skipped(topicIndex, partition, fact.earliest))
+      } else {
+        const again = { topicIndex, partition, position: fact.earliest, maxEventTime: undefined, endOffset: lane.endOffset }
+        this.#tell((handler) => handler.revoked([lane]))
+        this.#tell((handler) => handler.assigned([again]))
+      }
+    }
+    this.#control.seek(lane, lane.position)
+    lane.recovering = false
+    this.#applyHold(lane)
+  }
+
+  /** Asks until it is answered; nothing when all the lanes have gone or the source stops first. */
+  async #lookUp(lanes: readonly Lane[]): Promise<Map<string, PartitionFacts>> {
+    const { groupId, startFrom, startTimestamp, logger } = this.#options
+    const timestamp = startFrom === 'timestamp' ? startTimestamp : undefined
+    await Promise.all(lanes.map((lane) => this.#leftBehind.get(keyOf(lane))))
+    for (let attempt = 0; ; attempt++) {
+      const live = lanes.filter((lane) => !lane.gone)
+      if (live.length === 0 || this.#stopping.signal.aborted) return new Map()
+      try {
+        return await readFacts(this.#control.cluster(), groupId, live, timestamp)
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        logger.warn({ partitions: live.length, reason, attempt }, 'offsets could not be looked up; trying again')
+        await sleep(backoffMs(attempt), this.#stopping.signal)
+        await this.#control
+          .cluster()
+          .refreshMetadata()
+          .catch(() => {})
+      }
+    }
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Where a partition begins: a pure decision from what the broker says about it, and the requests that ask.
+ */
+import type { Cluster } from 'kafkajs'
+import { decodeOffsetMetadata } from './offset-metadata.ts'
+
+/** As `kafka.startFrom` of the configuration. */
+export type StartFrom = 'committed' | 'earliest' | 'latest' | 'timestamp'
+
+/** A partition by name. */
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** What is known of a partition when it is assigned. Offsets are next offsets; `committed` is undefined when the group has none. */
+export interface PartitionFacts {
+  readonly earliest: number
+  readonly latest: number
+  readonly committed: number | undefined
+  readonly maxEventTime: number | undefined
+  /** First offset at or after the start timestamp; undefined when it wasn't asked for or there is none. */
+  readonly atTimestamp: number | undefined
+}
+
+/** Where to begin, and what was known of the prefix. */
+export interface StartPosition {
+  readonly position: number
+  readonly maxEventTime: number | undefined
+  /** Why it isn't the committed offset although there is one to go by. */
+  readonly warning: string | undefined
+}
+
+/** `startFrom` is 'committed' for every partition that this process has had before. */
+export function decideStart(startFrom: StartFrom, facts: PartitionFacts): StartPosition {
+  const { earliest, latest, committed } = facts
+  const at = (position: number, warning?: string): StartPosition => ({ position, maxEventTime: undefined, warning })
+  if (startFrom === 'earliest') return at(earliest)
+  if (startFrom === 'latest') return at(latest)
+  if (startFrom === 'timestamp') return at(facts.atTimestamp ?? latest)
+  if (committed === undefined) return at(earliest)
+  if (committed < earliest) {
+    return at(earliest, `records ${committed} to ${earliest - 1} are gone (retention): events are lost, reading on from the earliest`)
+  }
+  if (committed > latest) {
+    return at(earliest, `the committed offset ${committed} is past the end ${latest} (topic created again?): reading from the earliest`)
+  }
+  return { position: committed, maxEventTime: facts.maxEventTime, warning: undefined }
+}
+
+/** `topic/partition`, the key of the maps here. */
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
+}
+
+/** Asks the brokers about partitions. Committed offset and metadata come from one response, so they belong together. */
+export async function readFacts(
+  cluster: Cluster,
+  groupId: string,
+  partitions: readonly TopicPartition[],
+  timestamp: number | undefined,
+): Promise<Map<string, PartitionFacts>> {
+  const coordinator = await cluster.findGroupCoordinator({ groupId })
+  const request = byTopic(partitions).map(({ topic, partitions: list }) => ({
+    topic,
+    partitions: list.map(({ partition }) => ({ partition, offset: '-1' })),
+  }))
+  const [earliest, latest, atTimestamp, { responses }] = await Promise.all([
+    listOffsets(cluster, partitions, 'earliest'),
+    listOffsets(cluster, partitions, 'latest'),
+    timestamp === undefined ? new Map<string, number>() : listOffsets(cluster, partitions, timestamp),
+    coordinator.offsetFetch({ groupId, topics: request }),
+  ])
+  const committed = new Map<string, { offset: number; metadata: string | undefined }>()
+  for (const { topic, partitions: list } of responses) {
+    for (const entry of list) {
+      const { partition, offset, metadata } = entry as typeof entry & { metadata?: string }
+      if (Number(offset) >= 0) committed.set(keyOf({ topic, partition }), { offset: Number(offset), metadata })
+    }
+  }
+  return new Map(
+    partitions.map((one) => {
+      const key = keyOf(one)
+      const own = committed.get(key)
+      const first = earliest.get(key) ?? 0
+      const found = atTimestamp.get(key)
+      const facts: PartitionFacts = {
+        earliest: first,
+        latest: Math.max(first, latest.get(key) ?? first),
+        committed: own?.offset,
+        maxEventTime: decodeOffsetMetadata(own?.metadata),
+        atTimestamp: found === undefined || found < 0 ? undefined : found,
+      }
+      return [key, facts]
+    }),
+  )
+}
+
+/** Offsets by `keyOf`; 'latest' is the last stable offset, timestamps (ms) give the first record at or after, -1 when there is none. */
+export async function listOffsets(
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  at: 'earliest' | 'latest' | number,
+): Promise<Map<string, number>> {
+  const topics = byTopic(partitions).map(({ topic, partitions: list }) =>
+    typeof at === 'number' ? { topic, partitions: list, fromTimestamp: at } : { topic, partitions: list, fromBeginning: at === 'earliest' },
+  )
+  const answers = await cluster.fetchTopicsOffset(topics)
+  const offsets = new Map<string, number>()
+  for (const { topic, partitions: list } of answers) {
+    for (const { partition, offset } of list) offsets.set(keyOf({ topic, partition }), Number(offset))
+  }
+  for (const one of partitions) {
+    if (!offsets.has(keyOf(one))) throw new Error(`no broker leads partition ${one.partition} of topic ${one.topic} at present`)
+  }
+  return offsets
+}
+
+function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: { partition: number }[] }[] {
+  const topics = new Map<string, { partition: number }[]>()
+  for (const { topic, partition } of partitions) {
+    const list = topics.get(topic)
+    if (list === undefined) topics.set(topic, [{ partition }])
+    else list.push({ partition })
+  }
+  return [...topics].map(([topic, list]) => ({ topic, partitions: list }))
+}

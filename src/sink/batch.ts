@@ -1,0 +1,72 @@
+/**
+ * Rows on their way to one insert: RowBinary bytes back to back in memory that grows to what the largest batch took and is then reused.
+ *
+ * An insert touches at most DAYS_MAX days of window ends. Windows start in the day they end in or one before it, whatever their
+ * size divides, so the partitions (days of window starts) stay below the 100 that ClickHouse takes in one insert.
+ */
+import type { RingReader } from '../ring/ring-reader.ts'
+
+const DAY_MS = 86_400_000
+const DAYS_MAX = 45
+const FIRST_BYTES = 256 * 1024
+
+export class Batch {
+  bytes = new Uint8Array(FIRST_BYTES)
+  size = 0
+  rows = 0
+  /** When the first row came, ms; means nothing while there are no rows. */
+  since = 0
+  /** Window ends of the blocks that are their window's first emission. */
+  readonly firstEnds: number[] = []
+
+  readonly #rowsMax: number
+  readonly #days = new Set<number>()
+
+  constructor(rowsMax: number) {
+    this.#rowsMax = rowsMax
+  }
+
+  /** Whether another block may not come in: enough rows, or its day would be one too many. An empty batch takes any block. */
+  refuses(windowEnd: number): boolean {
+    if (this.rows >= this.#rowsMax) return true
+    return this.#days.size >= DAYS_MAX && !this.#days.has(dayOf(windowEnd))
+  }
+
+  get isFull(): boolean {
+    return this.rows >= this.#rowsMax
+  }
+
+  /** Copies the reader's current block of rows; its memory may be released afterwards. */
+  add(reader: RingReader, now: number): void {
+    const from = reader.payload * 4
+    const size = this.size + reader.byteLength
+    if (size > this.bytes.length) this.#grow(size)
+    this.bytes.set(reader.bytes.subarray(from, from + reader.byteLength), this.size)
+    this.size = size
+    if (this.rows === 0) this.since = now
+    this.rows += reader.count
+    this.#days.add(dayOf(reader.time))
+    if (reader.aux === 1) this.firstEnds.push(reader.time)
+  }
+
+  /** Empty again; the memory stays. */
+  clear(): void {
+    this.size = 0
+    this.rows = 0
+    this.firstEnds.length = 0
+    this.#days.clear()
+  }
+
+  #grow(size: number): void {
+    let length = this.bytes.length
+    while (length < size) length *= 2
+    const bytes = new Uint8Array(length)
+    bytes.set(this.bytes.subarray(0, this.size))
+    this.bytes = bytes
+  }
+}
+
+/** A window that ends at midnight belongs to the day before. */
+function dayOf(windowEnd: number): number {
+  return Math.floor((windowEnd - 1) / DAY_MS)
+}

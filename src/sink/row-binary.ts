@@ -1,0 +1,98 @@
+/**
+ * One row of ctr_results as RowBinary bytes, in the column order of ROW_COLUMNS.
+ *
+ *   tenant      product_id   window_start  window_end  task    impressions  clicks  ctr      version  emitted_at
+ *   varint+n    varint+n     i64 ms        i64 ms      u32     u64          u64     f64      u64      i64 ms        all little-endian
+ *
+ * Nothing is allocated per row and no BigInt is made: 64-bit numbers are doubles below 2^53, written as two 32-bit halves.
+ * A wrong length would desync every row after it, so what a caller could get wrong is asserted.
+ */
+import { assert } from '../assert.ts'
+import { LIMITS } from '../config/limits.ts'
+
+/** Columns of an insert, in the order writeRow writes them. */
+export const ROW_COLUMNS = 'tenant, product_id, window_start, window_end, task, impressions, clicks, ctr, version, emitted_at'
+
+/** Bytes of the columns of fixed width: four times, two counts, version and ctr of 8 bytes, task of 4. */
+const FIXED_BYTES = 8 * 8 - 8 + 4
+/** A varint of a length below 2^14. */
+const LENGTH_MAX_BYTES = 2
+const PRODUCT_MAX_BYTES = LIMITS.productIdMaxBytes
+assert(Math.max(PRODUCT_MAX_BYTES, LIMITS.tenantMaxBytes) < 2 ** 14, 'lengths fit their varint')
+
+/** version = revision * VERSION_UNIT + impressions + clicks; a window's counts stay below it. */
+export const VERSION_UNIT = 2 ** LIMITS.countBits
+const REVISION_MAX = LIMITS.revisionMax
+
+const WORD = 2 ** 32
+
+/** The tenant as it stands at the start of every row: its length and its bytes. Made once per task. */
+export function encodeTenant(tenant: string): Uint8Array {
+  const bytes = Buffer.from(tenant, 'utf8')
+  assert(bytes.length <= LIMITS.tenantMaxBytes, 'a tenant is within its limit', { bytes: bytes.length })
+  const prefix = new Uint8Array(LENGTH_MAX_BYTES + bytes.length)
+  const at = writeLength(prefix, 0, bytes.length)
+  prefix.set(bytes, at)
+  return prefix.slice(0, at + bytes.length)
+}
+
+/** The most bytes one row can take, given the result of encodeTenant. */
+export function rowMaxBytes(tenant: Uint8Array): number {
+  return tenant.length + LENGTH_MAX_BYTES + PRODUCT_MAX_BYTES + FIXED_BYTES
+}
+
+/**
+ * Writes one row at byte `at` of `out` and returns the position behind it. `view` spans the same memory as `out`; `tenant` is
+ * encodeTenant's; the product id is `products[productStart .. productStart + productBytes)` in UTF-8. Times in ms since the epoch.
+ */
+export function writeRow(
+  out: Uint8Array,
+  view: DataView,
+  at: number,
+  tenant: Uint8Array,
+  products: Uint8Array,
+  productStart: number,
+  productBytes: number,
+  windowStart: number,
+  windowEnd: number,
+  task: number,
+  impressions: number,
+  clicks: number,
+  revision: number,
+  emittedAt: number,
+): number {
+  const events = impressions + clicks
+  if (!(productBytes > 0 && productBytes <= PRODUCT_MAX_BYTES && events < VERSION_UNIT && revision >= 0 && revision <= REVISION_MAX)) {
+    assert(false, 'a row is within its limits', { productBytes, impressions, clicks, revision })
+  }
+  for (let i = 0; i < tenant.length; i++) out[at + i] = tenant[i]!
+  at = writeLength(out, at + tenant.length, productBytes)
+  for (let i = 0; i < productBytes; i++) out[at + i] = products[productStart + i]!
+  at += productBytes
+  writeUint64(view, at, windowStart)
+  writeUint64(view, at + 8, windowEnd)
+  view.setUint32(at + 16, task, true)
+  writeUint64(view, at + 20, impressions)
+  writeUint64(view, at + 28, clicks)
+  view.setFloat64(at + 36, impressions === 0 ? 0 : clicks / impressions, true)
+  writeUint64(view, at + 44, revision * VERSION_UNIT + events)
+  writeUint64(view, at + 52, emittedAt)
+  return at + FIXED_BYTES
+}
+
+/** A length as LEB128; at most LENGTH_MAX_BYTES. */
+function writeLength(out: Uint8Array, at: number, length: number): number {
+  while (length >= 0x80) {
+    out[at++] = (length & 0x7f) | 0x80
+    length >>>= 7
+  }
+  out[at] = length
+  return at + 1
+}
+
+/** A whole number from 0 below 2^53 as u64; the same bytes as i64, for none is negative. */
+function writeUint64(view: DataView, at: number, value: number): void {
+  const high = Math.floor(value / WORD)
+  view.setUint32(at, value - high * WORD, true)
+  view.setUint32(at + 4, high, true)
+}

@@ -1,0 +1,173 @@
+/**
+ * Entry of the sink's thread, the only one that talks to ClickHouse: rows out of the workers' rings, in batches, into ctr_results.
+ *
+ *   start     schema applied (when asked for) and checked → `ready`; what waiting won't mend → `failed`, and the thread ends
+ *   running   one insert at a time, sent when the batch is full, when its oldest row has waited flushIntervalMs, or at once when a
+ *             barrier or the end is complete; `barrier n` when every row before barrier n, in every ring, is acknowledged
+ *   end       every ring ended and every row acknowledged → `ended`, and the thread ends
+ *
+ * A failing ClickHouse stops the reading of rings (intake.ts) and is retried for ever (deliver.ts): `trouble`, later `recovered`.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { assert } from '../assert.ts'
+import { CtrError, type CtrErrorCode } from '../errors.ts'
+import { applySchema, checkSchema } from './apply-schema.ts'
+import type { Endpoint } from './connect.ts'
+import { Delivery } from './deliver.ts'
+import { Intake } from './intake.ts'
+
+/** The thread's workerData. */
+export interface SinkThreadData {
+  /** One ring per worker, carrying blocks of rows, barriers and an end. */
+  readonly rings: readonly SharedArrayBuffer[]
+  /** See sink-stats.ts. */
+  readonly stats: SharedArrayBuffer
+  readonly endpoint: Endpoint
+  readonly batchRows: number
+  readonly flushIntervalMs: number
+  readonly maxRetries: number
+  readonly applySchema: boolean
+}
+
+/** What the thread says. */
+export type SinkReport =
+  | { readonly kind: 'ready' | 'recovered' | 'ended' }
+  | { readonly kind: 'failed' | 'trouble'; readonly code: CtrErrorCode; readonly message: string; readonly retriable: boolean }
+  | { readonly kind: 'barrier'; readonly number: number }
+
+/** What the thread is told. */
+export type SinkOrder =
+  | { readonly kind: 'moved'; readonly url: string; readonly username: string; readonly password: string }
+  | { readonly kind: 'stop' }
+
+/** A ring that is quiet is looked at again after this time, should a wake-up ever be missed. */
+const RING_WAIT_MS = 1_000
+
+const port = parentPort
+assert(port !== null, 'the sink runs as a thread')
+const report = (message: SinkReport) => port.postMessage(message)
+const stopping = new AbortController()
+const data = workerData as SinkThreadData
+const delivery = new Delivery({
+  endpoint: data.endpoint,
+  maxRetries: data.maxRetries,
+  flushIntervalMs: data.flushIntervalMs,
+  stats: data.stats,
+  random: Math.random,
+  signal: stopping.signal,
+  reports: { trouble: (error) => report(failure('trouble', error)), recovered: () => report({ kind: 'recovered' }) },
+})
+const bell = createBell()
+port.on('message', (order: SinkOrder) => {
+  if (order.kind === 'moved') delivery.move(order)
+  else stopping.abort()
+  bell.ring()
+})
+
+try {
+  await delivery.persist(async (endpoint) => {
+    if (data.applySchema) await applySchema(endpoint)
+    await checkSchema(endpoint)
+  })
+  if (!stopping.signal.aborted) {
+    report({ kind: 'ready' })
+    await run(new Intake(data.rings, data.batchRows))
+  }
+} catch (error) {
+  if (!(error instanceof CtrError)) throw error
+  report(failure('failed', error))
+} finally {
+  await delivery.close()
+  port.close()
+}
+
+async function run(intake: Intake): Promise<void> {
+  const waiting = intake.readers.map(() => false)
+  let away = false
+  /** Barriers whose rows are all in batches sent, acknowledged, told. */
+  let sent = -1
+  let told = -1
+
+  const tell = (barrier: number) => {
+    if (barrier > told) report({ kind: 'barrier', number: barrier })
+    told = Math.max(told, barrier)
+  }
+  const send = () => {
+    const batch = intake.take()
+    const barrier = intake.barrier
+    sent = barrier
+    away = true
+    void delivery.deliver(batch).then((delivered) => {
+      intake.give(batch)
+      away = false
+      if (delivered) tell(barrier)
+      bell.ring()
+    }, bell.fail)
+  }
+
+  while (!stopping.signal.aborted) {
+    const now = performance.now()
+    intake.read(now)
+    const due = intake.since + delivery.interval
+    const atOnce = intake.full || intake.barrier > sent || intake.ended
+    if (!away && intake.rows > 0 && (atOnce || now >= due)) {
+      send()
+      continue
+    }
+    if (!away && intake.rows === 0) {
+      tell(intake.barrier)
+      if (intake.ended) return report({ kind: 'ended' })
+    }
+    if (!intake.full) listen(intake, waiting)
+    await bell.wait(!away && intake.rows > 0 ? due - now : RING_WAIT_MS)
+  }
+}
+
+/** Lets every ring that is read wake the loop, once. */
+function listen(intake: Intake, waiting: boolean[]): void {
+  for (let ring = 0; ring < waiting.length; ring++) {
+    if (waiting[ring] || intake.hasEnded(ring)) continue
+    waiting[ring] = true
+    intake.readers[ring]!.waitAsync(RING_WAIT_MS).then(() => {
+      waiting[ring] = false
+      bell.ring()
+    }, bell.fail)
+  }
+}
+
+/** One waiter; a ring while nobody waits ends the next wait at once. */
+function createBell() {
+  let rung = false
+  let failed: unknown
+  let wake: (() => void) | undefined
+  const ring = () => {
+    rung = true
+    wake?.()
+  }
+  return {
+    ring,
+    /** The waiter throws this. */
+    fail: (error: unknown) => {
+      failed = error
+      ring()
+    },
+    wait: async (ms: number) => {
+      if (!rung) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, Math.max(0, ms))
+          wake = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+      wake = undefined
+      rung = false
+      if (failed !== undefined) throw failed
+    },
+  }
+}
+
+function failure(kind: 'failed' | 'trouble', error: CtrError): SinkReport {
+  return { kind, code: error.code, message: error.message, retriable: error.retriable }
+}

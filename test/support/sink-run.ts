@@ -1,0 +1,90 @@
+/** Drives a sink as workers would: rows, barriers and ends through real rings. */
+import { sleep } from '../../src/clock.ts'
+import type { Config } from '../../src/config/schema.ts'
+import { configSchema } from '../../src/config/schema.ts'
+import type { CtrError } from '../../src/errors.ts'
+import { BLOCK, createRing } from '../../src/ring/layout.ts'
+import { RingWriter } from '../../src/ring/ring-writer.ts'
+import type { Endpoint } from '../../src/sink/connect.ts'
+import { encodeTenant, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
+import { type Sink, startSink } from '../../src/sink/sink.ts'
+import { silent } from './clickhouse.ts'
+
+const TENANT = encodeTenant('default')
+
+/** One row: a window of 10 s of task 0. */
+export interface TestRow {
+  readonly product: string
+  readonly start: number
+  readonly impressions: number
+  readonly clicks: number
+  readonly task?: number
+}
+
+export class SinkRun {
+  readonly sink: Sink
+  readonly barriers: number[] = []
+  /** Codes of trouble as told, `ok` for recoveries. */
+  readonly troubles: string[] = []
+  readonly messages: string[] = []
+  readonly deaths: CtrError[] = []
+  readonly writers: RingWriter[]
+
+  constructor(clickhouse: Config['clickhouse'], rings: number, ringBytes: number) {
+    const memory = Array.from({ length: rings }, () => createRing(ringBytes))
+    this.writers = memory.map((ring) => new RingWriter(ring))
+    this.sink = startSink({ rings: memory, clickhouse, logger: silent })
+    this.sink.onBarrier((number) => this.barriers.push(number))
+    this.sink.onTrouble((trouble) => {
+      this.troubles.push(trouble === undefined ? 'ok' : trouble.code)
+      if (trouble !== undefined) this.messages.push(trouble.message)
+    })
+    this.sink.onDied((error) => this.deaths.push(error))
+  }
+
+  /** One block of rows, all of one window; waits for room in the ring. */
+  async rows(ring: number, rows: readonly TestRow[], first = true): Promise<void> {
+    const writer = this.writers[ring]!
+    const words = Math.ceil((rows.length * rowMaxBytes(TENANT)) / 4)
+    while (!writer.tryOpen(BLOCK.rows, 0, words)) await writer.waitRoomAsync(100)
+    const from = writer.payload * 4
+    const view = new DataView(writer.bytes.buffer, writer.bytes.byteOffset, writer.bytes.byteLength)
+    let at = from
+    let end = 0
+    for (const { product, start, impressions, clicks, task = 0 } of rows) {
+      const id = Buffer.from(product)
+      end = start + 10_000
+      at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, start, end, task, impressions, clicks, 0, Date.now())
+    }
+    writer.close(Math.ceil((at - from) / 4), rows.length, first ? 1 : 0, at - from, end)
+  }
+
+  async barrier(ring: number, number: number): Promise<void> {
+    const writer = this.writers[ring]!
+    while (!writer.tryPut(BLOCK.barrier, 0, number)) await writer.waitRoomAsync(100)
+  }
+
+  async end(): Promise<void> {
+    for (const writer of this.writers) while (!writer.tryPut(BLOCK.end, 0)) await writer.waitRoomAsync(100)
+  }
+}
+
+/** A sink of `endpoint` with the defaults but for `overrides`. */
+export function startRun(
+  endpoint: Endpoint,
+  overrides: Record<string, unknown> = {},
+  options: { rings?: number; ringBytes?: number } = {},
+): SinkRun {
+  const { url, username, password, database } = endpoint
+  const { clickhouse } = configSchema.parse({ clickhouse: { url, username, password, database, ...overrides } })
+  return new SinkRun(clickhouse, options.rings ?? 1, options.ringBytes ?? 1 << 20)
+}
+
+/** Waits until `condition` holds; fails after `ms`. */
+export async function until(condition: () => boolean | Promise<boolean>, ms = 20_000): Promise<void> {
+  for (const end = Date.now() + ms; Date.now() < end; ) {
+    if (await condition()) return
+    await sleep(10)
+  }
+  throw new Error(`not within ${ms} ms: ${condition}`)
+}

@@ -1,0 +1,160 @@
+/** The style of the repository, as a test: the rules themselves on samples, then every rule on every file. */
+import { type Dirent, readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import * as tidy from './support/tidy-rules.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const FOLDERS = ['src', 'test', 'bench', 'perf', 'bin']
+
+const files: tidy.SourceFile[] = FOLDERS.flatMap((folder) => listing(folder))
+  .filter((path) => /\.(ts|js)$/.test(path))
+  .map((path) => ({ path, text: readFileSync(root + path, 'utf8') }))
+
+function listing(folder: string): string[] {
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(root + folder, { withFileTypes: true })
+  } catch {
+    return []
+  }
+  return entries.flatMap((entry) => (entry.isDirectory() ? listing(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]))
+}
+
+const broken = (rule: tidy.Rule): string[] => files.flatMap((file) => rule(file).map((fault) => `${file.path}: ${fault}`))
+
+describe('the repository', () => {
+  test('has files to look at', () => {
+    expect(files.length).toBeGreaterThan(50)
+  })
+
+  test.each([
+    ['files have at most 400 lines, lines at most 140 characters', tidy.size],
+    ['functions have at most 70 lines', tidy.functionSize],
+    ['names are kebab-case and say something; nothing is an enum or a barrel', tidy.names],
+    ['stages import only what the table allows', tidy.importDirection],
+    ['exported symbols are documented', tidy.documented],
+    ['no path of a machine is named', tidy.machinePaths],
+    ['only src/config reads the environment', tidy.environment],
+    ['no test is skipped, focused or left for later', tidy.wholeTests],
+    ['nothing is marked unfinished', tidy.finished],
+  ])('%s', (_, rule) => {
+    expect(broken(rule)).toEqual([])
+  })
+
+  test('nothing is exported for nobody', () => {
+    expect(tidy.deadExports(files)).toEqual([])
+  })
+
+  test('every folder of src has its row in the table', () => {
+    const folders = new Set(files.flatMap(({ path }) => /^src\/([^/]+)\//.exec(path)?.[1] ?? []))
+    const known = new Set([...Object.keys(tidy.MAY_IMPORT), ...tidy.FREE])
+    expect([...folders].filter((folder) => !known.has(folder))).toEqual([])
+  })
+})
+
+describe('the rules', () => {
+  const faults = (rule: tidy.Rule, text: string, path = 'src/sink/a.ts') => rule({ path, text })
+  const lines = (count: number, line = 'x') => `${line}\n`.repeat(count)
+
+  test('sizes are met exactly at their bounds', () => {
+    expect(faults(tidy.size, lines(400))).toEqual([])
+    expect(faults(tidy.size, lines(401))).toEqual(['401 lines'])
+    expect(faults(tidy.size, 'x'.repeat(140))).toEqual([])
+    expect(faults(tidy.size, 'x'.repeat(141))).toEqual(['line 1 has 141 characters'])
+  })
+
+  test.each([
+    ['export async function f(a: number): void {\n', '}\n', 'f'],
+    ['export function f(\n  a: number,\n): void {\n', '}\n', 'f'],
+    ['  #go(a: number): void {\n', '  }\n', '#go'],
+    ['  async next<T>(a: T): Promise<T> {\n', '  }\n', 'next'],
+    ['const f = (a: number) => {\n', '}\n', 'f'],
+    ['  constructor(a: number) {\n', '  }\n', 'constructor'],
+  ])('a function that opens with %j is measured to its end', (open, close, name) => {
+    const inside = tidy.FUNCTION_LINES_MAX - open.split('\n').length
+    expect(faults(tidy.functionSize, open + lines(inside, '    x') + close)).toEqual([])
+    expect(faults(tidy.functionSize, open + lines(inside + 1, '    x') + close)).toEqual([`${name} (line 1) has 71 lines`])
+  })
+
+  test('blocks and suites of tests are not functions', () => {
+    for (const open of ['if (a) {', 'for (const a of b) {', "describe('x', () => {", 'interface A {', 'export class A {']) {
+      expect(faults(tidy.functionSize, `${open}\n${lines(100, '  x')}}\n`)).toEqual([])
+    }
+  })
+
+  test('names', () => {
+    const count = (path: string, text = '') => faults(tidy.names, text, path).length
+    expect(['src/sink/row-binary.ts', 'test/a.model.test.ts', 'bin/ctr.js', 'src/main.ts'].map((path) => count(path))).toEqual([0, 0, 0, 0])
+    expect(['src/sink/rowBinary.ts', 'src/utils/a.ts', 'src/a/b/c.ts', 'src/a/row-helper.ts'].map((path) => count(path))).toEqual([
+      1, 1, 1, 1,
+    ])
+    const texts = [
+      'export class RowManager {',
+      'export interface IRow {',
+      'enum A {',
+      "export * from './a.ts'",
+      "export { a } from './a.ts'",
+    ]
+    expect(texts.map((text) => count('src/a.ts', text))).toEqual([1, 1, 1, 1, 1])
+    expect(['export interface Index {', "import { a } from './a.ts'"].map((text) => count('src/a.ts', text))).toEqual([0, 0])
+  })
+
+  test.each([
+    ["import { a } from '../kafka/a.ts'", 1],
+    ["import {\n  a,\n  type B,\n} from '../kafka/a.ts'", 1],
+    ["import '../kafka/a.ts'", 1],
+    ["const { a } = await import('../kafka/a.ts')", 1],
+    ["import a from '../../test/a.ts'", 1],
+    ["import type { A } from '../kafka/a.ts'", 0],
+    ["import { type A, type B } from '../kafka/a.ts'", 0],
+    ["import { a } from './b.ts'", 0],
+    ["import { a } from '../ring/layout.ts'", 0],
+    ["import { a } from '../assert.ts'\nimport b from 'node:fs'\nimport c from 'pino'", 0],
+    ["import { a } from '../config/limits.ts'", 0],
+    ["import { a } from '../config/load.ts'", 1],
+  ])('in src/sink %j has %d faults', (text, count) => {
+    expect(faults(tidy.importDirection, text)).toHaveLength(count)
+  })
+
+  test('composition roots import what they like', () => {
+    const text = "import { a } from '../kafka/a.ts'"
+    expect(['src/cli/run.ts', 'src/worker/worker.ts'].flatMap((path) => faults(tidy.importDirection, text, path))).toEqual([])
+    expect(faults(tidy.importDirection, text, 'src/worker/other.ts')).toHaveLength(1)
+  })
+
+  test.each([
+    ['export function f(): void {}', 1],
+    ['/** Does. */\nexport function f(): void {}', 0],
+    ['/** Does. */\nexport function f(a: 1): 1\nexport function f(a: 2): 2', 0],
+    ["export const A_BYTES = 8\nexport const B_NAME = 'b'\nexport const C = -1_000\nexport const D = 0x81_1c | 0", 0],
+    ['export const A = [1]', 1],
+    ['/** The file. */\n\nexport class A {}', 0],
+    ['/** The file. */\n\nexport interface O {\n  a: 1\n}\n\nexport class A {}', 1],
+    ['export interface O {\n  /** ms. */\n  a: 1\n}', 0],
+    ['export interface O {\n  a: 1\n}\n\n/** Not of O. */\ntype B = 1', 1],
+  ])('of %j %d symbols lack a doc comment', (text, count) => {
+    expect(faults(tidy.documented, text)).toHaveLength(count)
+  })
+
+  test('dead exports are functions and values, not types', () => {
+    const at = (path: string, text: string) => ({ path, text })
+    const text = 'export function f() {}\nexport const g = 1\nexport interface I {}\n'
+    expect(tidy.deadExports([at('src/a.ts', text), at('src/b.ts', "import { f } from './a.ts'")])).toEqual(['src/a.ts: nothing imports g'])
+    expect(tidy.deadExports([at('src/a.ts', text), at('test/b.ts', "import * as a from '../src/a.ts'")])).toEqual([])
+    expect(tidy.deadExports([at('src/a.ts', text), at('src/b.ts', "const { f, g } = await import('./a.ts')")])).toEqual([])
+  })
+
+  test('paths, environment, tests, unfinished marks', () => {
+    const home = ['', 'home', 'me', 'x'].join('/')
+    expect(faults(tidy.machinePaths, `const a = '${home}'`)).toHaveLength(1)
+    expect(faults(tidy.machinePaths, "const a = 'https://a.b/home/x' + './work/x'")).toEqual([])
+    const environment = `const a = process.${'env'}.X`
+    expect(faults(tidy.environment, environment)).toHaveLength(1)
+    expect(faults(tidy.environment, `// ${environment}`)).toEqual([])
+    expect(faults(tidy.environment, environment, 'src/config/load.ts')).toEqual([])
+    const skipped = `test.${'skip'}('x')\ndescribe.each(a).${'only'}('y')\ntest.concurrent.${'only'}('z')`
+    expect(faults(tidy.wholeTests, skipped, 'test/a.test.ts')).toHaveLength(2)
+    expect(faults(tidy.finished, `// ${'TO'}${'DO'}: later`)).toHaveLength(1)
+  })
+})
