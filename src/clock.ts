@@ -1,6 +1,7 @@
 /** Wall clock in ms since the epoch. Passed as an argument wherever time matters, so that tests can own it. */
 export type Clock = () => number
 
+/** The machine's own. */
 export const systemClock: Clock = Date.now
 
 /** Resolves after `ms`, or at once when `signal` aborts; never rejects. */

@@ -3,6 +3,7 @@
  * Told apart by `code`, never by text. Bugs are assertions (assert.ts); bad events are counted and dead-lettered, never thrown.
  */
 
+/** What failed; the closed set that operators and tests go by. */
 export type CtrErrorCode =
   | 'CTR_USAGE'
   | 'CTR_CONFIG'

@@ -83,7 +83,7 @@ export class Pipeline {
   readonly #halt = new AbortController()
   #committed: readonly LowWaterMark[] = []
   #sourceStarted = false
-  #checkpointing = false
+  #checkpointing: Promise<void> | undefined
   #sinkReady = false
   #trouble = ''
   #maintaining: Promise<void> = Promise.resolve()
@@ -195,14 +195,13 @@ export class Pipeline {
         await this.#intake.tell(BLOCK.tick, 0, 0, 0)
         await this.#intake.emitQuiet()
       }
-      if (clock() >= commitAt && !this.#checkpointing) {
+      if (clock() >= commitAt && this.#checkpointing === undefined) {
         commitAt = clock() + commitInterval
-        this.#checkpointing = true
-        this.#checkpoint()
-          .finally(() => {
-            this.#checkpointing = false
-          })
+        this.#checkpointing = this.#checkpoint()
           .catch((error: unknown) => this.#fail(error))
+          .finally(() => {
+            this.#checkpointing = undefined
+          })
       }
     }
   }
@@ -232,6 +231,7 @@ export class Pipeline {
     await this.#pool.done
     await this.#sink.ended
     await this.#options.letters.settled()
+    await this.#checkpointing
     this.#checkLedger()
     if (marks.length > 0) await this.#options.source.commit(marks)
     await this.#stop()

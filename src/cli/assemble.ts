@@ -30,7 +30,6 @@ export function assemble(config: Config, { source, topics, letters, bounded, log
       maxDrift: time.maxDrift,
       futureTolerance: time.futureTolerance,
       checkCrc: kafka.checkCrc,
-      onCorruptBatch: kafka.onCorruptBatch,
     },
     stateTtl: config.state.ttl,
     tenant: config.tenant,
@@ -54,6 +53,6 @@ export function assemble(config: Config, { source, topics, letters, bounded, log
 const AUTO_WORKERS_MAX = 4
 
 /** `auto` resolved for a machine with so many cores. */
-export function workersOf(workers: number | 'auto', cores: number): number {
+function workersOf(workers: number | 'auto', cores: number): number {
   return workers === 'auto' ? Math.max(1, Math.min(AUTO_WORKERS_MAX, cores - 2)) : workers
 }

@@ -7,9 +7,9 @@
  * the batch's own CRC covers the compressed bytes.
  */
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import lz4 from 'lz4js'
 import snappy from 'snappyjs'
 import { CtrError } from '../errors.ts'
+import { encodeLz4Block, LZ4_TABLE_LENGTH } from './lz4-block.ts'
 
 /** Codec numbers as in the attributes of a record batch. */
 export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
@@ -249,14 +249,15 @@ function snappyFrame(bytes: Uint8Array): Uint8Array {
 
 function lz4Frame(bytes: Uint8Array): Uint8Array {
   const parts: Uint8Array[] = [LZ4_HEADER]
-  const hashTable = new Uint32Array(65_536)
+  const table = new Int32Array(LZ4_TABLE_LENGTH)
   for (let at = 0; at < bytes.length; at += LZ4_BLOCK_BYTES) {
-    const length = Math.min(LZ4_BLOCK_BYTES, bytes.length - at)
-    const block = Buffer.alloc(4 + lz4.compressBound(length))
-    hashTable.fill(0)
-    const size = lz4.compressBlock(bytes, block.subarray(4), at, length, hashTable)
-    const gained = size > 0 && size < length
-    if (!gained) block.set(bytes.subarray(at, at + length), 4)
+    const end = Math.min(at + LZ4_BLOCK_BYTES, bytes.length)
+    const length = end - at
+    // At worst a length byte for every 255 literals, and the token.
+    const block = Buffer.alloc(4 + length + Math.ceil(length / 255) + 16)
+    const size = encodeLz4Block(bytes, at, end, block, 4, table) - 4
+    const gained = size < length
+    if (!gained) block.set(bytes.subarray(at, end), 4)
     block.writeUInt32LE(gained ? size : length + LZ4_STORED)
     parts.push(block.subarray(0, 4 + (gained ? size : length)))
   }

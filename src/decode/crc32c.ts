@@ -9,6 +9,11 @@ const tables = buildTables()
 
 /** CRC-32C of `bytes` from `start` up to `end`, as an unsigned 32-bit number. */
 export function crc32c(bytes: Uint8Array, start: number, end: number): number {
+  return slices(bytes, start, end) >>> 0
+}
+
+/** Signed all the way: an unsigned result in here makes V8 throw its optimised code away, again and again. */
+function slices(bytes: Uint8Array, start: number, end: number): number {
   const t = tables
   let crc = -1
   let at = start
@@ -25,7 +30,7 @@ export function crc32c(bytes: Uint8Array, start: number, end: number): number {
       t[bytes[at + 7]!]!
   }
   for (; at < end; at++) crc = (crc >>> 8) ^ t[(crc ^ bytes[at]!) & 255]!
-  return ~crc >>> 0
+  return ~crc
 }
 
 /** tables[k * 256 + b] = CRC of byte b followed by k zero bytes. */

@@ -41,8 +41,8 @@ export class Dictionary {
     this.#freeIds = Array.from({ length: workers }, () => [])
   }
 
-  /** The entry of bytes[start, end), or -1. */
-  find(hash: number, bytes: Uint8Array, start: number, end: number): number {
+  /** The entry of bytes[start, end), or -1; `view` spans the same memory as `bytes`. */
+  find(hash: number, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const slots = this.#slots
     const words = this.#words
     const mask = slots.length - 1
@@ -50,7 +50,7 @@ export class Dictionary {
       const entry = slots[slot]! - 1
       if (entry < 0) return -1
       const at = entry * ENTRY_WORDS
-      if (words[at + HASH] === hash && this.#arena.equals(words[at + PLACE]!, bytes, start, end)) return entry
+      if (words[at + HASH] === hash && this.#arena.equals(words[at + PLACE]!, bytes, view, start, end)) return entry
     }
   }
 
@@ -98,8 +98,8 @@ export class Dictionary {
   }
 
   /**
-   * Looks at the next `budget` entries and removes those whose last window ended at or before `horizon`; gives worker and id of each to `gone`.
-   * Returns false when `gone` refused one (nothing was removed for it; the sweep goes on from there next time).
+   * Looks at the next `budget` entries and removes those whose last window ended at or before `horizon`; gives worker and id of each to
+   * `gone`. Returns false when `gone` refused one (nothing was removed for it; the sweep goes on from there next time).
    */
   sweep(horizon: number, budget: number, gone: (worker: number, id: number) => boolean): boolean {
     for (let left = Math.min(budget, this.#entriesUsed); left > 0; left--) {

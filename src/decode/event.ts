@@ -3,6 +3,7 @@
  *
  * The slot is reused for every event: nothing is allocated per event, and times stay unboxed in a Float64Array.
  */
+import { LIMITS } from '../config/limits.ts'
 import type { DeadLetterCode } from '../dlq/dead-letter.ts'
 
 /** Reason 0 is "valid". The position in this list is the reason's number. */
@@ -34,7 +35,7 @@ export const REASON_TEXT: { readonly [name in Reason]: string } = {
   NOT_UTF8: 'the value is not UTF-8',
   NOT_JSON: 'the value is not JSON',
   NOT_OBJECT: 'the value is not a JSON object',
-  PRODUCT: 'product_id must be a non-empty string of at most 256 bytes',
+  PRODUCT: `product_id must be a non-empty string of at most ${LIMITS.productIdMaxBytes} bytes`,
   USER: 'user_id must be a non-empty string',
   TYPE: 'event_type must be impression, view or click',
   TIME: 'timestamp must be whole milliseconds since the epoch, yyyy-MM-dd HH:mm:ss (UTC) or an ISO-8601 instant',
@@ -51,10 +52,12 @@ export function letterCodeOf(reason: Reason): DeadLetterCode {
   return 'VALIDATION_ERROR'
 }
 
-export const PRODUCT_MAX_BYTES = 256
+/** UTF-8 bytes of the longest product id that counts. */
+export const PRODUCT_MAX_BYTES = LIMITS.productIdMaxBytes
 /** Times lie strictly between these, in ms since the epoch. */
 export const TIME_MIN_MS = 0
-export const TIME_MAX_MS = 253_402_300_800_000
+/** See TIME_MIN_MS. */
+export const TIME_MAX_MS = LIMITS.eventTimeEndMs
 
 /** Indexes into EventSlot.ints. */
 export const PRODUCT_START = 0
@@ -69,6 +72,8 @@ export class EventSlot {
   /** Event time in ms since the epoch. */
   readonly time = new Float64Array(1)
   readonly product = new Uint8Array(PRODUCT_MAX_BYTES)
+  /** The same memory as `product`, for reading words. */
+  readonly productView = new DataView(this.product.buffer)
 }
 
 export const HASH_SEED = 0x811c9dc5 | 0

@@ -29,8 +29,6 @@ export type IngestStatus = typeof DONE | typeof RING_FULL | typeof LETTERS_FULL
 export interface IngestRules extends TimeRules {
   readonly futureTolerance: number
   readonly checkCrc: boolean
-  /** What to do with bytes that can't be framed: fail, or dead-letter them and go on. */
-  readonly onCorruptBatch: 'stop' | 'skip'
 }
 
 /** An input that can't be counted; bytes are valid during the call only. `records` is how many records it stands for. */
@@ -78,7 +76,7 @@ export class Ingest {
     this.#letters = letters
   }
 
-  /** Reads on from where the cursor stands. Throws CTR_KAFKA_CORRUPT_BATCH for bytes that can't be framed, unless they are to be skipped. */
+  /** Reads on from where the cursor stands. Throws CTR_KAFKA_CORRUPT_BATCH for bytes that can't be framed. */
   run(cursor: Cursor): IngestStatus {
     const { partition, times } = cursor
     this.#blocks.begin(cursor.task.time.task, partition.partition)
@@ -103,7 +101,6 @@ export class Ingest {
     const { header, partition } = cursor
     if (!readBatchHeader(cursor.bytes, cursor.at, cursor.end, header) || header.magic !== MAGIC) {
       this.#unframed(cursor)
-      return
     }
     const start = cursor.at
     cursor.at += header.sizeBytes
@@ -137,55 +134,73 @@ export class Ingest {
   }
 
   #readRecords(cursor: Cursor): IngestStatus {
-    const { partition, times } = cursor
-    const bytes = cursor.records
-    const view = cursor.view
+    const { records: bytes, view, times, recordsEnd, outside, partition } = cursor
     const slot = this.#slot
+    const futureFrom = cursor.header.baseTimestamp + this.#rules.futureTolerance
+    const leftBefore = cursor.left
+    let left = leftBefore
     let at = cursor.recordAt
-    while (cursor.left > 0) {
+    let passed = 0
+    let status: IngestStatus = DONE
+    while (left > 0) {
       const length = varint(bytes, at)
       const body = at + varintSize(bytes, at)
       const next = body + length
-      let p = body + 1
-      p += varintSize(bytes, p) // timestamp delta
-      const offsetAt = p
-      p += varintSize(bytes, p)
+      const offsetAt = body + 1 + varintSize(bytes, body + 1) // behind attributes and timestamp delta
+      let p = offsetAt + varintSize(bytes, offsetAt)
       const keyLength = varint(bytes, p)
-      p += varintSize(bytes, p) + Math.max(keyLength, 0)
+      p += varintSize(bytes, p) + (keyLength & ~(keyLength >> 31)) // -1, for null, counts as 0
       const valueLength = varint(bytes, p)
       const value = p + varintSize(bytes, p)
-      const valueEnd = value + Math.max(valueLength, 0)
-      if (!(length > 0 && next <= cursor.recordsEnd && valueEnd <= next)) return this.#corruptRest(cursor, at)
-      if (cursor.outside && this.#isOutside(cursor, offsetAt)) {
-        cursor.left--
+      const valueEnd = value + (valueLength & ~(valueLength >> 31))
+      if (!(length > 0 && next <= recordsEnd && valueEnd <= next)) {
+        if (this.#letters.full) status = LETTERS_FULL
+        else left = this.#corruptRest(cursor, at, left)
+        break
+      }
+      if (outside && this.#isOutside(cursor, offsetAt)) {
+        left--
+        passed++
         at = next
         continue
       }
       let reason: number = REASON.VALID
       let product = bytes
+      let words = view
       if (!scanShape(this.#shape, bytes, view, value, valueEnd, slot) && !this.#scanOther(bytes, view, value, valueEnd)) {
         reason = exact(bytes, value, valueEnd, slot)
         product = slot.product
+        words = slot.productView
       }
       const time = slot.time[0]!
-      if (reason === REASON.VALID && time > cursor.header.baseTimestamp + this.#rules.futureTolerance)
-        reason = this.#checkFuture(cursor, body + 1, time)
+      if (reason === REASON.VALID && time > futureFrom) reason = this.#checkFuture(cursor, body + 1, time)
       if (reason !== REASON.VALID) {
-        if (this.#letters.full) return this.#stopAt(cursor, at, LETTERS_FULL)
+        if (this.#letters.full) {
+          status = LETTERS_FULL
+          break
+        }
         this.#reject(cursor, reason, offsetAt, value, valueEnd, time)
-      } else if (time >= times[WINDOW_START]! && time < times[WINDOW_END]! && times[MAX_TIME]! < times[LATE_AT]!) {
-        if (!this.#count(cursor, product, times[WINDOW_END]!, time)) return this.#stopAt(cursor, at, RING_FULL)
-      } else if (!this.#enterWindow(cursor, offsetAt, time)) {
+      } else if (
+        (time >= times[WINDOW_START]! && time < times[WINDOW_END]! && times[MAX_TIME]! < times[LATE_AT]!) ||
+        this.#enterWindow(cursor, offsetAt, time)
+      ) {
+        if (!this.#count(cursor, product, words, time)) {
+          status = RING_FULL
+          break
+        }
+        if (time > times[MAX_TIME]!) times[MAX_TIME] = time
+      } else {
         partition.late++
         this.late++
-      } else if (!this.#count(cursor, product, times[WINDOW_END]!, time)) {
-        return this.#stopAt(cursor, at, RING_FULL)
       }
-      partition.read++
-      cursor.left--
+      left--
       at = next
     }
-    return this.#closeBatch(cursor)
+    partition.read += leftBefore - left - passed
+    cursor.left = left
+    if (status === DONE) partition.position = Math.min(cursor.header.lastOffset + 1, partition.boundOffset)
+    else this.#stopAt(cursor, at)
+    return status
   }
 
   /** The event is not of the shape seen last: try the one before it, then the plain scanner, and learn. */
@@ -199,19 +214,13 @@ export class Ingest {
     return true
   }
 
-  #closeBatch(cursor: Cursor): IngestStatus {
-    cursor.partition.position = Math.min(cursor.header.lastOffset + 1, cursor.partition.boundOffset)
-    return DONE
-  }
-
   /** The position moves to the record it stops at: a low-water mark taken now must not pair this time with an earlier offset. */
-  #stopAt(cursor: Cursor, recordAt: number, status: IngestStatus): IngestStatus {
+  #stopAt(cursor: Cursor, recordAt: number): void {
     cursor.recordAt = recordAt
     const timestampAt = recordAt + varintSize(cursor.records, recordAt) + 1
     const offsetAt = timestampAt + varintSize(cursor.records, timestampAt)
     const offset = cursor.header.baseOffset + varint(cursor.records, offsetAt)
     if (offset > cursor.partition.position) cursor.partition.position = offset
-    return status
   }
 
   #isOutside(cursor: Cursor, offsetAt: number): boolean {
@@ -235,13 +244,13 @@ export class Ingest {
   }
 
   /** Sends the event in the slot to its product's worker; false when the ring is full. */
-  #count(cursor: Cursor, product: Uint8Array, windowEnd: number, time: number): boolean {
+  #count(cursor: Cursor, product: Uint8Array, words: DataView, time: number): boolean {
     const ints = this.#slot.ints
     const start = ints[PRODUCT_START]!
     const end = ints[PRODUCT_END]!
     const hash = ints[PRODUCT_HASH]!
-    const dictionary = cursor.task.dictionary
-    let entry = dictionary.find(hash, product, start, end)
+    const { dictionary } = cursor.task
+    let entry = dictionary.find(hash, product, words, start, end)
     if (entry < 0) {
       const worker = dictionary.workerFor(hash)
       if (!this.#blocks.announce(worker, dictionary.nextIdOf(worker), product, start, end)) {
@@ -256,11 +265,10 @@ export class Ingest {
       this.fullWorker = worker
       return false
     }
-    dictionary.touch(entry, windowEnd)
-    if (click === 1) this.clicks++
-    else this.impressions++
+    dictionary.touch(entry, cursor.times[WINDOW_END]!)
+    this.clicks += click
+    this.impressions += 1 - click
     cursor.partition.counted++
-    if (time > cursor.times[MAX_TIME]!) cursor.times[MAX_TIME] = time
     return true
   }
 
@@ -289,14 +297,11 @@ export class Ingest {
     this.#letters.reject({ cursor, reason, offset: header.baseOffset, bytes: cursor.bytes, start, end, time: undefined, records, detail })
   }
 
-  /** A record's lengths contradict each other: the rest of its batch can't be told apart. */
-  #corruptRest(cursor: Cursor, recordAt: number): IngestStatus {
-    if (this.#letters.full) return this.#stopAt(cursor, recordAt, LETTERS_FULL)
-    const { header, partition, left } = cursor
+  /** A record's lengths contradict each other: the rest of its batch can't be told apart. Returns how many records are left: none. */
+  #corruptRest(cursor: Cursor, recordAt: number, left: number): number {
+    const { header, partition } = cursor
     this.invalid[REASON.CORRUPT_BATCH]! += left
     partition.invalid += left
-    partition.read += left
-    cursor.left = 0
     this.#letters.reject({
       cursor,
       reason: REASON.CORRUPT_BATCH,
@@ -308,24 +313,22 @@ export class Ingest {
       records: left,
       detail: 'a record runs past its batch',
     })
-    return this.#closeBatch(cursor)
+    return 0
   }
 
-  /** What lies at `at` is not a batch of format 2, so it isn't known where the next one begins. */
-  #unframed(cursor: Cursor): void {
+  /** Bytes that can't be framed are rejected with one letter, as one record; reading goes on at `next`. */
+  refuse(cursor: Cursor, next: number, reason: string): void {
     const { partition, header } = cursor
-    const what = header.magic === MAGIC ? 'its length does not fit what was fetched' : `magic byte ${header.magic}, wanted ${MAGIC}`
-    if (this.#rules.onCorruptBatch === 'stop') {
-      throw new CtrError(
-        'CTR_KAFKA_CORRUPT_BATCH',
-        `topic ${this.#topics[partition.topicIndex]} partition ${partition.partition} offset ${partition.position}: record batch can't be framed (${what}); ` +
-          'kafka.onCorruptBatch: skip dead-letters it and goes on',
-      )
-    }
-    const start = cursor.at
-    cursor.at = cursor.end
-    header.lastOffset = Math.max(header.lastOffset, partition.position)
     header.baseOffset = partition.position
-    this.#corrupt(cursor, start, cursor.end, 1, what)
+    header.lastOffset = Math.max(next - 1, partition.position)
+    this.#corrupt(cursor, cursor.at, cursor.end, 1, reason)
+  }
+
+  /** What lies at `at` is not a batch of format 2, so it isn't known where the next one begins. Kafka's source refuses such bytes before. */
+  #unframed(cursor: Cursor): never {
+    const { partition, header } = cursor
+    const what = header.magic === MAGIC ? 'its length does not fit what was delivered' : `magic byte ${header.magic}, wanted ${MAGIC}`
+    const place = `topic ${this.#topics[partition.topicIndex]}, partition ${partition.partition}, offset ${partition.position}`
+    throw new CtrError('CTR_KAFKA_CORRUPT_BATCH', `${place}: the record batch can't be framed (${what})`)
   }
 }

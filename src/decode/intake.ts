@@ -126,6 +126,14 @@ export class Intake implements SourceHandler {
     this.#checkEnd(state)
   }
 
+  corrupt({ topicIndex, partition, bytes, start, end }: RecordBatches, nextPosition: number, reason: string): void {
+    const state = this.#find(topicIndex, partition)
+    const task = this.tasks.get(partition)
+    if (state === undefined || task === undefined) return
+    this.#options.ingest.refuse(new Cursor(task, state, bytes, start, end), nextPosition, reason)
+    this.#checkEnd(state)
+  }
+
   endOffset(topicIndex: number, partition: number, endOffset: number): void {
     const state = this.#find(topicIndex, partition)
     if (state === undefined) return

@@ -50,12 +50,16 @@ export class KeyArena {
     return this.#words[place]!
   }
 
-  equals(place: number, source: Uint8Array, start: number, end: number): boolean {
+  /** Whether the key at `place` is source[start, end); `view` spans the same memory as `source`. */
+  equals(place: number, source: Uint8Array, view: DataView, start: number, end: number): boolean {
+    const words = this.#words
     const length = end - start
-    if (this.#words[place] !== length) return false
+    if (words[place] !== length) return false
+    const whole = length >> 2
+    for (let i = 0; i < whole; i++) if (view.getInt32(start + i * 4, true) !== words[place + 1 + i]) return false
     const bytes = this.bytes
-    const at = (place + 1) * 4
-    for (let i = 0; i < length; i++) if (bytes[at + i] !== source[start + i]) return false
+    const key = (place + 1) * 4
+    for (let i = whole * 4; i < length; i++) if (bytes[key + i] !== source[start + i]) return false
     return true
   }
 

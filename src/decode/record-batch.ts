@@ -16,10 +16,10 @@
  */
 
 export const BATCH_HEADER_BYTES = 61
-export const BATCH_PREFIX_BYTES = 12
+const BATCH_PREFIX_BYTES = 12
 export const CRC_FROM = 21
-export const MAGIC_AT = 16
-export const LENGTH_AT = 8
+const MAGIC_AT = 16
+const LENGTH_AT = 8
 export const MAGIC = 2
 
 /** The header fields the engine needs; times in ms. Reused for every batch. */

@@ -4,7 +4,7 @@
  */
 
 /** Deeper values go to the exact parser. */
-export const NESTING_MAX = 16
+const NESTING_MAX = 16
 
 /** 1 for the bytes a string may hold as they are: printable ASCII and DEL, except the quote and the backslash. */
 export const PLAIN = new Uint8Array(256)

@@ -12,7 +12,7 @@ export interface DeadLetter {
   readonly offset: number
   readonly errorCode: DeadLetterCode
   readonly errorMessage: string
-  /** The bytes as text when they are UTF-8, else base64; cut at DEAD_LETTER_RAW_MAX_BYTES. */
+  /** The bytes as text when they are UTF-8, else base64; cut off by letters.ts beyond its limit. */
   readonly rawData: string
   readonly rawEncoding: 'utf8' | 'base64'
   readonly rawTruncated: boolean
@@ -26,7 +26,7 @@ export interface DeadLetterOffice {
   readonly full: boolean
   put(letter: DeadLetter): void
   room(): Promise<void>
-  /** Resolves when every letter put before the call is acknowledged as delivered. Retries until it is; rejects only when the office was closed first. */
+  /** Resolves when every letter put before the call is acknowledged as delivered, however long it takes; rejects only when closed first. */
   settled(): Promise<void>
   close(): Promise<void>
 }

@@ -41,18 +41,9 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
   let running: Promise<void> | undefined
 
   const full = () => queuedBytes >= queueMaxBytes
-  const nextBatch = () => {
-    let bytes = 0
-    let count = 0
-    for (; count < lines.length; count++) {
-      bytes += lines[count]?.length ?? 0
-      if (bytes > BATCH_MAX_BYTES && count > 0) break
-    }
-    return lines.slice(0, count)
-  }
   const delivering = async () => {
     for (let attempt = 0; lines.length > 0 && !closing.signal.aborted; ) {
-      const batch = nextBatch()
+      const batch = firstBatch(lines)
       try {
         await delivery.deliver(batch)
       } catch (error) {
@@ -103,4 +94,15 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
       await delivery.close()
     },
   }
+}
+
+/** As many of the first lines as make a batch; one at least. */
+function firstBatch(lines: readonly Buffer[]): Buffer[] {
+  let bytes = 0
+  let count = 0
+  for (; count < lines.length; count++) {
+    bytes += lines[count]?.length ?? 0
+    if (bytes > BATCH_MAX_BYTES && count > 0) break
+  }
+  return lines.slice(0, count)
 }

@@ -9,7 +9,7 @@ import type { Letters, Rejected } from '../decode/ingest.ts'
 import type { DeadLetterOffice } from './dead-letter.ts'
 
 /** More than this of an input is cut off: a letter must fit Kafka's usual limit of 1 MiB a message, base64 and JSON escapes included. */
-export const DEAD_LETTER_RAW_MAX_BYTES = 128 * 1024
+const RAW_MAX_BYTES = 128 * 1024
 
 const LOG_PER_REASON = 5
 const LOG_PERIOD_MS = 60_000
@@ -43,8 +43,8 @@ export function letterWriter(office: DeadLetterOffice, source: string, topics: r
         const fields = { reason, topic, partition: partition.partition, offset: rejected.offset, records: rejected.records }
         log.warn(fields, `invalid input dead-lettered: ${errorMessage}${more}`)
       }
-      const raw = rejected.bytes.subarray(rejected.start, Math.min(rejected.end, rejected.start + DEAD_LETTER_RAW_MAX_BYTES))
-      const truncated = rejected.end - rejected.start > DEAD_LETTER_RAW_MAX_BYTES
+      const raw = rejected.bytes.subarray(rejected.start, Math.min(rejected.end, rejected.start + RAW_MAX_BYTES))
+      const truncated = rejected.end - rejected.start > RAW_MAX_BYTES
       const text = isUtf8(raw)
       office.put({
         source,

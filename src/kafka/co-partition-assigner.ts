@@ -7,7 +7,7 @@ import type { Cluster, PartitionAssigner } from 'kafkajs'
 import kafkajs from 'kafkajs'
 
 /** The name all members of a group must have in common. */
-export const ASSIGNER_NAME = 'ctr-copartition'
+const ASSIGNER_NAME = 'ctr-copartition'
 const VERSION = 1
 const NO_USER_DATA = Buffer.alloc(0)
 

@@ -149,7 +149,10 @@ export class LaneGroup implements FetchListener {
       this.#control.seek(lane, lane.position)
       return
     }
-    if (records.walk.corrupt !== undefined) return this.#refuse(lane, records.walk.corrupt)
+    if (records.walk.corrupt !== undefined) {
+      this.#refuse(lane, records.bytes, records.walk.corrupt)
+      return
+    }
     records.frame?.retain()
     const pending = this.#deliver(lane, records)
     if (pending === undefined) {
@@ -182,7 +185,7 @@ export class LaneGroup implements FetchListener {
     }
   }
 
-  #refuse(lane: Lane, corrupt: CorruptBatch): void {
+  #refuse(lane: Lane, bytes: Buffer, corrupt: CorruptBatch): void {
     const place = `topic ${lane.topic}, partition ${lane.partition}, offset ${Math.max(corrupt.offset, lane.position)}`
     if (this.#options.onCorruptBatch !== 'skip') {
       const remedy = 'its records are lost; set kafka.onCorruptBatch: skip to go on behind it'
@@ -192,7 +195,9 @@ export class LaneGroup implements FetchListener {
     lane.position = Math.max(lane.position + 1, corrupt.nextOffset ?? 0)
     this.#options.logger.error({ reason: corrupt.reason, next: lane.position }, `${place}: record batch skipped, it can't be read`)
     this.#control.seek(lane, lane.position)
-    this.#tell((handler) => handler.skipped(lane.topicIndex, lane.partition, lane.position))
+    const { topicIndex, partition } = lane
+    const { start, end } = corrupt
+    this.#tell((handler) => handler.corrupt({ topicIndex, partition, bytes, start, end }, lane.position, corrupt.reason))
   }
 
   #fail(error: unknown): void {

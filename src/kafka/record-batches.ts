@@ -55,6 +55,9 @@ export interface CorruptBatch {
   readonly offset: number
   readonly reason: string
   readonly nextOffset: number | undefined
+  /** Its bytes, as far as they can be told from what follows. */
+  readonly start: number
+  readonly end: number
 }
 
 /** Walks bytes[start, end). `aborted` as in the fetch response. */
@@ -122,10 +125,12 @@ function faultOf(bytes: Buffer, at: number, end: number): string | undefined {
 }
 
 function corruptBatch(bytes: Buffer, at: number, end: number, reason: string): CorruptBatch {
-  if (end - at < PREFIX_BYTES) return { offset: -1, reason, nextOffset: undefined }
+  if (end - at < PREFIX_BYTES) return { offset: -1, reason, nextOffset: undefined, start: at, end }
+  const offset = readLong(bytes, at + BASE_OFFSET)
   const next = at + PREFIX_BYTES + bytes.readInt32BE(at + LENGTH)
   const found = next > at && next < end && faultOf(bytes, next, end) === undefined
-  return { offset: readLong(bytes, at + BASE_OFFSET), reason, nextOffset: found ? readLong(bytes, next + BASE_OFFSET) : undefined }
+  if (!found) return { offset, reason, nextOffset: undefined, start: at, end }
+  return { offset, reason, nextOffset: readLong(bytes, next + BASE_OFFSET), start: at, end: next }
 }
 
 /** Which producers are, at the batch walked over, inside a transaction that was aborted. */

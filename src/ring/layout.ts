@@ -37,6 +37,7 @@ export const BYTES = 5
 /** Index of the header's double counted in doubles from the block's start. */
 export const TIME_DOUBLE = 3
 
+/** Kinds of blocks, and what the header's fields mean in each. */
 export const BLOCK = {
   /** Fills the data area's tail; no payload. */
   pad: 0,
@@ -58,10 +59,11 @@ export const BLOCK = {
   drop: 8,
   /** No more input: emit everything. Nothing follows. */
   end: 9,
-  /** count rows of one task and window, RowBinary in the payload of length bytes; aux = 1 for the window's first emission; time = window end. */
+  /** count rows of one task and window, RowBinary, bytes in all; aux = 1 for the window's first emission; time = window end. */
   rows: 10,
 } as const
 
+/** The value of a block's kind word. */
 export type BlockKind = (typeof BLOCK)[keyof typeof BLOCK]
 
 /** A ring's memory. `bytes` is rounded up to a power of two, at least 4 KiB. */

@@ -78,7 +78,7 @@ export function settingsStatement(params: URLSearchParams): string | undefined {
 }
 
 /** A string literal. */
-export function quote(text: string): string {
+function quote(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }
 

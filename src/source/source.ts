@@ -1,8 +1,8 @@
 /**
  * The port through which record batches come in: Kafka, files, the generator and simulated brokers stand behind it.
  *
- * Protocol: `start` calls `assigned` before the first batch of a partition. Calls of `batch` for one partition come in offset order and never
- * overlap; for different partitions they may interleave. The bytes belong to the source again as soon as the returned promise settles
+ * Protocol: `start` calls `assigned` before the first batch of a partition. Calls of `batch` for one partition come in offset order and
+ * never overlap; for different partitions they may interleave. The bytes belong to the source again as soon as the returned promise settles
  * (or the call returns undefined). A source never calls after `stop` has resolved.
  */
 
@@ -42,6 +42,8 @@ export interface SourceHandler {
   batch(batches: RecordBatches): Promise<void> | undefined
   /** Offsets below `position` hold nothing to read (control records, aborted transactions, compacted away). */
   skipped(topicIndex: number, partition: number, position: number): void
+  /** Bytes that can't be framed, passed over because the configuration says so; `nextPosition` is where reading goes on. Valid during the call. */
+  corrupt(batches: RecordBatches, nextPosition: number, reason: string): void
   /** The broker's end offset (high watermark) as last heard; for lag and idleness. */
   endOffset(topicIndex: number, partition: number, endOffset: number): void
   /** The source can't go on; the pipeline fails with this reason. */

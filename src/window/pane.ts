@@ -11,7 +11,7 @@ import { assert } from '../assert.ts'
 type Counts = Uint32Array | Float64Array
 
 /** No single count can pass this before the pane is widened. */
-export const WIDEN_AT = 0xffff_0000
+const WIDEN_AT = 0xffff_0000
 
 export class Pane {
   readonly start: number

@@ -8,6 +8,7 @@
  */
 import type { Partition } from './partition.ts'
 
+/** The configuration's window and time sections, ms. */
 export interface TimeRules {
   readonly windowSize: number
   readonly outOfOrderness: number

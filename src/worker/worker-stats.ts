@@ -14,7 +14,7 @@ const CTR_SUM = 4
 const CTR_COUNTS = 5
 
 /** Upper bounds of the CTR histogram: one observation per window and product, at the window's first emission. */
-export const CTR_BOUNDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1]
+const CTR_BOUNDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1]
 const SLOTS = CTR_COUNTS + CTR_BOUNDS.length + 1
 
 /** What readWorkerStats gives; events and rows are totals since start. */

@@ -16,7 +16,8 @@ describe(`the dictionary behaves like a Map, seed ${SEED}`, () => {
       const bytes = Buffer.from(`##${name}##`)
       const [start, end] = [2, 2 + name.length]
       const hash = hashProduct(bytes, start, end)
-      let entry = dictionary.find(hash, bytes, start, end)
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      let entry = dictionary.find(hash, bytes, view, start, end)
       const known = model.get(name)
       expect([name, entry >= 0]).toEqual([name, known !== undefined])
       if (known === undefined) {

@@ -35,6 +35,7 @@ function bench(log: Log, options: Partial<LaneGroupOptions> = {}) {
       return answer?.(batches)
     },
     skipped: (_topic, partition, position) => void events.push(`skipped ${partition}@${position}`),
+    corrupt: ({ partition }, position) => void events.push(`corrupt ${partition}@${position}`),
     endOffset: () => {},
     failed: (error) => void failures.push(error),
   }
@@ -173,12 +174,12 @@ describe('a batch that cannot be framed', () => {
     expect(since()).toEqual(['hold 0'])
   })
 
-  test('is skipped when asked for: up to the batch behind it, or by one offset when there is none', async () => {
+  test('is handed over as corrupt when asked for: up to the batch behind it, or by one offset when there is none', async () => {
     const { take, since, failures } = await joined({ earliest: 0, latest: 50, committed: 0 }, { onCorruptBatch: 'skip' })
     await take(0, 0, Buffer.concat([ten(0, 7), ten(10)]))
-    expect(since()).toEqual(['seek 0@10', 'skipped 0@10'])
+    expect(since()).toEqual(['seek 0@10', 'corrupt 0@10'])
     await take(0, 10, ten(10, 7))
-    expect(since()).toEqual(['seek 0@11', 'skipped 0@11'])
+    expect(since()).toEqual(['seek 0@11', 'corrupt 0@11'])
     expect(failures).toEqual([])
   })
 })

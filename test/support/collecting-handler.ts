@@ -28,6 +28,7 @@ export class CollectingHandler implements SourceHandler {
   revoked(): void {}
 
   skipped(): void {}
+  corrupt(): void {}
 
   async batch(batches: RecordBatches): Promise<void> {
     const name = `${batches.topicIndex}/${batches.partition}`

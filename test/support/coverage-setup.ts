@@ -1,4 +1,4 @@
-/** Under coverage (NODE_V8_COVERAGE set by c8) the runner ends its processes before they would write what they saw; so they write it here. */
+/** The runner ends its processes before they would write what c8 (NODE_V8_COVERAGE) waits for; so they write it here. */
 import { takeCoverage } from 'node:v8'
 import { afterAll } from 'vitest'
 

@@ -138,7 +138,7 @@ async function jarBroker(options: BrokerOptions, ports: Ports, files: Files): Pr
 }
 
 /** A shell that waits for our end of its pipe to close, however we die, and then ends the broker. It goes when the broker goes first. */
-function endWithUs(broker: ChildProcess): void {
+export function endWithUs(broker: ChildProcess): void {
   const guard = spawn('sh', ['-c', 'cat > /dev/null; kill -9 "$0" 2> /dev/null', String(broker.pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

@@ -108,6 +108,10 @@ export class Taker implements SourceHandler {
     })
   }
 
+  corrupt(batches: RecordBatches, nextPosition: number): void {
+    this.skipped(batches.topicIndex, batches.partition, nextPosition)
+  }
+
   skipped(topicIndex: number, partition: number, position: number): void {
     this.positions.set(`${topicIndex}/${partition}`, position)
   }

@@ -24,7 +24,6 @@ export const RULES: IngestRules = {
   maxDrift: 600_000,
   futureTolerance: 60_000,
   checkCrc: false,
-  onCorruptBatch: 'stop',
 }
 
 export const silentLog = { info() {}, warn() {}, error() {} }
@@ -138,7 +137,7 @@ class MemorySource implements Source {
         const mark = this.committed.find((one) => one.topicIndex === topicIndex && one.partition === partition)
         const endOffset = this.#options.drainAfter === undefined ? list.at(-1)!.offset + 1 : undefined
         const position = mark?.offset ?? 0
-        handler.assigned([{ topicIndex, partition, position, maxEventTime: mark?.maxEventTime, endOffset }])
+        assigned.push({ topicIndex, partition, position, maxEventTime: mark?.maxEventTime, endOffset })
         return {
           list,
           topicIndex,

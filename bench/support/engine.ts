@@ -1,0 +1,78 @@
+/** `ctr run` as a process of its own on the stand, configured as by default but for the addresses and what `sets` say. */
+import { join } from 'node:path'
+import { type Child, startChild } from './child.ts'
+import type { Stand } from './stand.ts'
+
+export interface EngineOptions {
+  readonly topics: readonly string[]
+  readonly groupId: string
+  readonly database: string
+  readonly untilEnd?: boolean
+  /** More `key=value`. */
+  readonly sets?: readonly string[]
+  /** A dead-letter topic; a file in the stand's folder when absent. */
+  readonly deadLetterTopic?: string
+}
+
+/** When the pipeline said so, ms since the epoch. */
+export interface Milestones {
+  readonly running: number | undefined
+  readonly draining: number | undefined
+}
+
+export interface Engine extends Child {
+  readonly milestones: Milestones
+  /** Resolves when it consumes, or has ended without. */
+  readonly consuming: Promise<void>
+}
+
+/** Starts the engine. It attaches to the stand's ClickHouse, which goes on when it ends. */
+export function startEngine(stand: Stand, options: EngineOptions): Engine {
+  const sets = [
+    `kafka.brokers=${JSON.stringify(stand.brokers)}`,
+    `kafka.topics=${JSON.stringify(options.topics)}`,
+    `kafka.groupId=${options.groupId}`,
+    `clickhouse.embedded=${stand.clickhouse.directory}`,
+    `clickhouse.database=${options.database}`,
+    'http.port=0',
+    'log.level=info',
+    options.deadLetterTopic === undefined
+      ? `deadLetter.file=${join(stand.folder, `${options.groupId}.letters`)}`
+      : `deadLetter.topic=${options.deadLetterTopic}`,
+    ...(options.sets ?? []),
+  ]
+  const times = new Map<string, number>()
+  let live = () => {}
+  const consuming = new Promise<void>((resolve) => {
+    live = resolve
+  })
+  const args = ['run', ...(options.untilEnd === true ? ['--until-end'] : []), ...sets.flatMap((set) => ['--set', set])]
+  const child = startChild('bin/ctr.js', args, {
+    folder: stand.folder,
+    onErrorLine: (line) => {
+      const { state, time } = stateOf(line)
+      if (state !== undefined && time !== undefined) times.set(state, time)
+      if (state === 'running') live()
+    },
+  })
+  child.process.once('exit', live)
+  const milestones: Milestones = {
+    get running() {
+      return times.get('running')
+    },
+    get draining() {
+      return times.get('draining')
+    },
+  }
+  return { ...child, milestones, consuming }
+}
+
+/** The pipeline logs every state it enters. */
+function stateOf(line: string): { state?: string; time?: number } {
+  if (!line.includes('"state"')) return {}
+  try {
+    return JSON.parse(line) as { state?: string; time?: number }
+  } catch {
+    return {}
+  }
+}

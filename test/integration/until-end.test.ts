@@ -1,0 +1,112 @@
+/** Whole bounded runs, `ctr run --until-end`: Kafka in, ClickHouse out, row by row as the oracle has it. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CODEC } from '../../src/decode/codecs.ts'
+import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
+import { type ConfigTree, type EngineProcess, into, merged, runEngine, workFolder } from '../support/engine-process.ts'
+import { deadLetters, event, feed, freshTopics, from, placed, type Topics } from '../support/feed.ts'
+import { fresh } from '../support/kafka-harness.ts'
+import { type OracleRecord, type OracleResult, type OracleRow, runOracle, sumLedgers } from '../support/oracle.ts'
+import { makeRecords } from '../support/records.ts'
+import { differences, finalRows, keyed, rowsSql } from '../support/rows.ts'
+import { sharedBrokers } from '../support/shared-broker.ts'
+
+const PARTITIONS = 4
+
+let brokers: string[]
+let clickhouse: TestClickHouse
+
+beforeAll(async () => {
+  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
+})
+afterAll(async () => {
+  await clickhouse?.stop()
+})
+
+/** One bounded run over these topics, as a tenant and a group of its own. */
+async function bounded(topics: Topics, more: ConfigTree = {}): Promise<{ engine: EngineProcess; tenant: string }> {
+  const tenant = fresh('tenant')
+  const config = merged(from(brokers, { ...topics, group: fresh('group') }), into(clickhouse, tenant), more)
+  const engine = await runEngine(['run', '--until-end'], { config })
+  expect([await engine.exit(), engine.complaints]).toEqual([0, []])
+  return { engine, tenant }
+}
+
+function numberIn(stdout: string, name: string): number {
+  return Number(new RegExp(`^ *${name} +([\\d,]+)`, 'm').exec(stdout)?.[1]?.replaceAll(',', ''))
+}
+
+test('two impressions and a click give 0.5, by the command line alone', async () => {
+  const topics = await freshTopics(brokers, 1)
+  const time = 1_700_000_001_000
+  const record = (topic: string, offset: number, value: Buffer) => ({ topic, partition: 0, offset, recordTimestamp: time, value })
+  await feed(brokers, topics, [
+    [record(topics.impressions, 0, event('p-1', 'impression', time)), record(topics.impressions, 1, event('p-1', 'impression', time + 1))],
+    [record(topics.clicks, 0, event('p-1', 'click', time + 2))],
+  ])
+  const folder = workFolder()
+  const run = await runEngine(['run', '--until-end'], { config: from(brokers, topics), folder })
+  expect([await run.exit(), run.complaints]).toEqual([0, []])
+  const sql = 'SELECT product_id, impressions, clicks, ctr FROM ctr_windows'
+  const query = await runEngine(['query', sql, '--format', 'CSV'], { config: from(brokers, topics), folder })
+  expect([await query.exit(), query.stdout]).toEqual([0, '"p-1",2,1,0.5\n'])
+  const raw = await runEngine(['query', rowsSql('default'), '--format', 'JSONEachRow'], { config: from(brokers, topics), folder })
+  expect(JSON.parse(raw.stdout)).toMatchObject({ windowStart: 1_700_000_000_000, windowEnd: 1_700_000_010_000, task: 0, ctr: 0.5 })
+})
+
+describe('a run over 480,000 events with disorder, late and invalid ones', () => {
+  let topics: Topics
+  let expected: OracleResult
+  let lists: OracleRecord[][]
+
+  beforeAll(async () => {
+    topics = await freshTopics(brokers, PARTITIONS)
+    lists = placed(makeRecords({ seed: 7, partitions: PARTITIONS, records: 60_000, products: 500, stepMs: 6 }), topics)
+    expected = runOracle(lists)
+    await feed(brokers, topics, lists)
+  })
+
+  const rowsAs = (tenant: string): Map<string, OracleRow> => keyed([...expected.rows.values()].map((row) => ({ ...row, tenant })))
+
+  test('writes the rows of the oracle, and every invalid event is a dead letter with its reason', async () => {
+    const { engine, tenant } = await bounded(topics)
+    expect(differences(await finalRows(clickhouse, tenant), rowsAs(tenant))).toEqual([])
+    const total = sumLedgers(expected.ledgers.values())
+    expect(total.late).toBeGreaterThan(1000)
+    const invalid = Object.entries(total.invalid).filter(([, count]) => count > 0)
+    expect(invalid.length).toBeGreaterThan(2)
+    const count = invalid.reduce((sum, [, one]) => sum + one, 0)
+    const figures = ['counted', 'late', 'invalid'].map((name) => numberIn(engine.stdout, name))
+    expect(figures).toEqual([total.counted, total.late, count])
+    expect(engine.stdout).toContain('ledger                 exact')
+    for (const [reason, one] of invalid) expect(engine.stdout).toContain(`${reason} ${one.toLocaleString('en-US')}`)
+    const letters = await deadLetters(brokers, topics.dead, count)
+    expect(new Set(letters.map(({ rawTopic, partition, offset }) => `${rawTopic}/${partition}/${offset}`)).size).toBe(count)
+    const codes = Map.groupBy(letters, ({ errorCode }) => errorCode)
+    expect(codes.get('INVALID_EVENT')?.length).toBe(total.invalid.EMPTY)
+    expect(codes.get('DESERIALIZATION_ERROR')?.length).toBe(total.invalid.NOT_JSON)
+    expect(codes.get('VALIDATION_ERROR')?.length).toBe(total.invalid.FUTURE)
+    const [letter] = codes.get('DESERIALIZATION_ERROR') ?? []
+    const original = lists.flat().find((record) => {
+      return record.topic === letter?.rawTopic && record.partition === letter.partition && record.offset === letter.offset
+    })
+    expect(letter?.rawData).toBe(original?.value?.toString())
+  })
+
+  const FETCH_SIZES = ['16KiB', '1MiB', '4MiB']
+  test.each([1, 2, 4].flatMap((workers) => FETCH_SIZES.map((fetch) => [workers, fetch] as const)))(
+    'gives the same rows with %i workers and fetches of %s',
+    async (workers, fetchBytesPerPartition) => {
+      const more = { engine: { workers, ringBytes: '64KiB' }, kafka: { fetchBytesPerPartition }, deadLetter: { topic: fresh('dead') } }
+      const { tenant } = await bounded(topics, more)
+      expect(differences(await finalRows(clickhouse, tenant), rowsAs(tenant))).toEqual([])
+    },
+  )
+})
+
+test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('batches compressed with %s give the same rows', async (codec) => {
+  const topics = await freshTopics(brokers, 2)
+  const lists = placed(makeRecords({ seed: 11, partitions: 2, records: 5_000, products: 50 }), topics)
+  await feed(brokers, topics, lists, CODEC[codec])
+  const { tenant } = await bounded(topics)
+  expect(differences(await finalRows(clickhouse, tenant), runOracle(lists, { tenant }).rows)).toEqual([])
+})
