@@ -6,7 +6,7 @@
  * Broker, ClickHouse and whoever reads share the machine. Nothing is printed of a run whose counts or rows are wrong.
  */
 import { formatCount } from '../src/cli/format.ts'
-import { CONTESTANTS, type Contestant, type Run } from './contestants.ts'
+import { type Arena, CONTESTANTS, type Contestant, type Run, warmUp } from './contestants.ts'
 import { BACKLOG_FROM, startLoad } from './support/load.ts'
 import { scriptOptions } from './support/options.ts'
 import { describePlace, median, type Place, place, significant, table, writeJson } from './support/report.ts'
@@ -23,7 +23,6 @@ export interface EndToEndOptions {
 export interface EndToEndReport {
   readonly place: Place
   readonly events: number
-  readonly bytesPerEvent: number
   readonly workers: number
   /** Rows that all who make rows agree on. */
   readonly rows: number
@@ -57,10 +56,11 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
       eventRate: EVENT_RATE,
     })
     const loaded = await load.done
-    if (loaded.impressions + loaded.clicks !== events) throw new Error(`${loaded.impressions + loaded.clicks} events were produced, not ${events}`)
+    if (loaded.impressions + loaded.clicks !== events)
+      throw new Error(`${loaded.impressions + loaded.clicks} events were produced, not ${events}`)
     say(`produced ${formatCount(events)} events in ${loaded.seconds.toFixed(1)} s (${formatCount(events / loaded.seconds)}/s)`)
     const runMaxMs = RUN_START_MAX_MS + (events / RUN_EVENTS_PER_SECOND_MIN) * 1000
-    const arena = { stand, events, workers, runMaxMs, reference: undefined as { name: string; rows: ReadonlyMap<string, never> } | undefined }
+    const arena: Arena = { stand, events, workers, runMaxMs, reference: undefined }
     // The broker's own code is compiled, and its files are in the page cache, before anybody is measured.
     await warmUp(arena)
     const runs = new Map<Contestant, Run[]>(contestants.map((one) => [one, []]))
@@ -73,6 +73,45 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
       }
     }
     const results = [...runs].map(([{ name, what }, list]) => ({ name, what, runs: list }))
-    return { place: place(), events, bytesPerEvent: BYTES_PER_EVENT, workers, rows: arena.reference?.rows.size ?? 0, results }
+    return { place: place(), events, workers, rows: arena.reference?.rows.size ?? 0, results }
+  })
+}
+
+/** What a person reads: medians over the rounds, and how the engine compares. */
+export function renderEndToEnd({ events, workers, rows, results }: EndToEndReport): string {
+  const ours = results.find(({ name }) => name === 'ctr')
+  const rate = (runs: readonly Run[]) => median(runs.map(({ seconds }) => events / seconds))
+  const cpu = (runs: readonly Run[]) => median(runs.map(({ cpuSeconds }) => (cpuSeconds * 1e6) / events))
+  const lines = results.map(({ name, runs }) => [
+    name,
+    significant(median(runs.map(({ seconds }) => seconds))),
+    formatCount(rate(runs)),
+    formatCount(median(runs.map(({ wallSeconds }) => events / wallSeconds))),
+    significant(cpu(runs)),
+    formatCount(median(runs.map(({ peakRssBytes }) => peakRssBytes / 2 ** 20))),
+    ours === undefined ? '-' : `${significant(rate(ours.runs) / rate(runs))} x`,
+    ours === undefined ? '-' : `${significant(cpu(runs) / cpu(ours.runs))} x`,
+  ])
+  const head = ['', 'seconds', 'events/s', 'whole process', 'CPU s/M', 'peak MiB', 'ctr is faster', 'ctr spends less']
+  const rounds = results[0]?.runs.length ?? 0
+  return [
+    `${formatCount(events)} events, ${PRODUCTS} products, ${PARTITIONS} partitions x 2 topics, uncompressed; ctr with ${workers} worker(s)`,
+    `medians of ${rounds} round(s); every event counted once${rows === 0 ? '' : `, ${formatCount(rows)} rows the same`}`,
+    '',
+    table(head, lines),
+    '',
+    'seconds, events/s: from having joined the group (ctr: its log says running) to the last record read (draining)',
+    'whole process: events over the time from start to exit; CPU: user + system of that process, start included; peak: VmHWM',
+    ...results.map(({ name, what }) => `${name}: ${what}`),
+  ].join('\n')
+}
+
+if (import.meta.main) {
+  await runScript(async () => {
+    const { json, ...options } = scriptOptions('bench/end-to-end.ts', { ...END_TO_END_DEFAULTS, json: '' })
+    const report = await runEndToEnd(options)
+    console.log(`${describePlace(report.place)}\n\n${renderEndToEnd(report)}`)
+    if (json !== '') writeJson(json, report)
+    return 0
   })
 }

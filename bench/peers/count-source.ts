@@ -67,6 +67,7 @@ const handler: SourceHandler = {
     reached()
   },
   endOffset() {},
+  corrupt: ({ topicIndex, partition }) => fail(new Error(`a corrupt batch in ${topicIndex}/${partition}`)),
   failed: (error) => fail(error),
 }
 

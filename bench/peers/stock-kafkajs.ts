@@ -157,7 +157,8 @@ async function endOffsets(): Promise<Map<string, number>> {
   await admin.connect()
   const found = new Map<string, number>()
   for (const topic of topics) {
-    for (const { partition, high } of await admin.fetchTopicOffsets(topic)) if (Number(high) > 0) found.set(`${topic}/${partition}`, Number(high))
+    for (const { partition, high } of await admin.fetchTopicOffsets(topic))
+      if (Number(high) > 0) found.set(`${topic}/${partition}`, Number(high))
   }
   await admin.disconnect()
   return found

@@ -51,7 +51,7 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
     folder: stand.folder,
     onErrorLine: (line) => {
       const { state, time } = stateOf(line)
-      if (state !== undefined && time !== undefined) times.set(state, time)
+      if (state !== undefined && time !== undefined) times.set(state, new Date(time).getTime())
       if (state === 'running') live()
     },
   })
@@ -68,10 +68,10 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
 }
 
 /** The pipeline logs every state it enters. */
-function stateOf(line: string): { state?: string; time?: number } {
+function stateOf(line: string): { state?: string; time?: number | string } {
   if (!line.includes('"state"')) return {}
   try {
-    return JSON.parse(line) as { state?: string; time?: number }
+    return JSON.parse(line) as { state?: string; time?: number | string }
   } catch {
     return {}
   }

@@ -9,16 +9,25 @@ type Values<D extends Defaults> = {
 }
 
 /** Reads process.argv; ends the process with code 2 and the usage when something is wrong. `--events 10_000_000` and `1e7` are numbers too. */
-export function scriptOptions<const D extends Defaults>(script: string, defaults: D, args: readonly string[] = process.argv.slice(2)): Values<D> {
+export function scriptOptions<const D extends Defaults>(
+  script: string,
+  defaults: D,
+  args: readonly string[] = process.argv.slice(2),
+): Values<D> {
   const options = Object.fromEntries(
-    Object.entries(defaults).map(([name, value]) => [name, { type: typeof value === 'boolean' ? ('boolean' as const) : ('string' as const) }]),
+    Object.entries(defaults).map(([name, value]) => [
+      name,
+      { type: typeof value === 'boolean' ? ('boolean' as const) : ('string' as const) },
+    ]),
   )
   try {
     const { values } = parseArgs({ args: [...args], options, allowPositionals: false })
     const read = Object.entries(defaults).map(([name, value]) => [name, readValue(name, value, values[name])])
     return Object.fromEntries(read) as Values<D>
   } catch (error) {
-    const usage = Object.entries(defaults).map(([name, value]) => (value === false ? `[--${name}]` : `[--${name} ${value === '' ? '…' : value}]`))
+    const usage = Object.entries(defaults).map(([name, value]) =>
+      value === false ? `[--${name}]` : `[--${name} ${value === '' ? '…' : value}]`,
+    )
     console.error(`${error instanceof Error ? error.message : error}\nusage: node ${script} ${usage.join(' ')}`)
     process.exit(2)
   }

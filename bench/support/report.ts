@@ -34,7 +34,8 @@ export function describePlace({ cpu, cores, memoryGiB, system, node, commit, dat
 
 function commit(): string {
   try {
-    const git = (...args: string[]) => execFileSync('git', args, { cwd: repositoryPath(''), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+    const git = (...args: string[]) =>
+      execFileSync('git', args, { cwd: repositoryPath(''), encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
     const changed = git('status', '--porcelain', '--', 'src', 'bench', 'perf', 'package-lock.json').trim() !== ''
     return git('rev-parse', '--short', 'HEAD').trim() + (changed ? '+' : '')
   } catch {

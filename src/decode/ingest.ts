@@ -18,7 +18,7 @@ import type { EventBlocks } from './event-blocks.ts'
 import { exact } from './exact.ts'
 import { BATCH_HEADER_BYTES, CRC_FROM, MAGIC, readBatchHeader, varint, varintSize, varlong } from './record-batch.ts'
 import { scan } from './scan.ts'
-import { learnShape, Shape, scanShape } from './shape.ts'
+import { learnShape, type Shape } from './shape.ts'
 
 /** Why `run` returned. */
 export const DONE = 0
@@ -49,8 +49,10 @@ export interface Letters {
   reject(rejected: Rejected): void
 }
 
-/** Fits nothing: its only literal is not JSON. */
-const NO_SHAPE = new Shape([], [Uint8Array.of(0)])
+/** Topics are often written by several producers, each in its own way. */
+const SHAPES_MAX = 4
+/** Learning compiles code, so it doubles its price each time: events whose keys come in random order must not be learned one by one. */
+const STRANGERS_MAX = 1 << 20
 
 export class Ingest {
   /** The worker whose ring was full when `run` last returned RING_FULL. */
@@ -65,9 +67,12 @@ export class Ingest {
   readonly #blocks: EventBlocks
   readonly #letters: Letters
   readonly #slot = new EventSlot()
-  /** How events looked lately; two, because two topics are often written by two producers. */
-  #shape = NO_SHAPE
-  #previousShape = NO_SHAPE
+  /** The shape seen last, and those known, newest first. */
+  #shape: Shape = () => false
+  readonly #shapes: Shape[] = []
+  /** Events of no known shape since the last one was learned, and how many it takes to learn another. */
+  #strangers = 0
+  #strangersWanted = 1
 
   constructor(rules: IngestRules, topics: readonly string[], blocks: EventBlocks, letters: Letters) {
     this.#rules = rules
@@ -167,7 +172,7 @@ export class Ingest {
       let reason: number = REASON.VALID
       let product = bytes
       let words = view
-      if (!scanShape(this.#shape, bytes, view, value, valueEnd, slot) && !this.#scanOther(bytes, view, value, valueEnd)) {
+      if (!this.#shape(bytes, view, value, valueEnd, slot) && !this.#scanOther(bytes, view, value, valueEnd)) {
         reason = exact(bytes, value, valueEnd, slot)
         product = slot.product
         words = slot.productView
@@ -203,14 +208,22 @@ export class Ingest {
     return status
   }
 
-  /** The event is not of the shape seen last: try the one before it, then the plain scanner, and learn. */
+  /** The event is not of the shape seen last: try the others, then the plain scanner, and learn. */
   #scanOther(bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
-    const previous = this.#previousShape
-    this.#previousShape = this.#shape
-    this.#shape = previous
-    if (scanShape(previous, bytes, view, start, end, this.#slot)) return true
+    for (const shape of this.#shapes) {
+      if (!shape(bytes, view, start, end, this.#slot)) continue
+      this.#shape = shape
+      return true
+    }
     if (!scan(bytes, start, end, this.#slot)) return false
-    this.#shape = learnShape(bytes, start, end) ?? previous
+    if (++this.#strangers < this.#strangersWanted) return true
+    const shape = learnShape(bytes, start, end)
+    this.#strangers = 0
+    this.#strangersWanted = Math.min(this.#strangersWanted * 2, STRANGERS_MAX)
+    if (shape === undefined) return true
+    this.#shape = shape
+    this.#shapes.unshift(shape)
+    if (this.#shapes.length > SHAPES_MAX) this.#shapes.pop()
     return true
   }
 

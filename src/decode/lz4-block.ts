@@ -23,7 +23,10 @@ export function encodeLz4Block(bytes: Uint8Array, start: number, end: number, ou
     const slot = Math.imul(word, -1640531535) >>> (32 - HASH_BITS)
     const from = table[slot]!
     table[slot] = at
-    const found = from >= 0 && at - from < 65_536 && word === (bytes[from]! | (bytes[from + 1]! << 8) | (bytes[from + 2]! << 16) | (bytes[from + 3]! << 24))
+    const found =
+      from >= 0 &&
+      at - from < 65_536 &&
+      word === (bytes[from]! | (bytes[from + 1]! << 8) | (bytes[from + 2]! << 16) | (bytes[from + 3]! << 24))
     if (!found) {
       at += 1 + (misses++ >> 6)
       continue

@@ -22,20 +22,9 @@ export function skipSpace(bytes: Uint8Array, start: number): number {
   return at
 }
 
-/**
- * Position of the first byte, from `start` on, that a string may not hold as it is (quote, backslash, control, non-ASCII), or `end`.
- * Four bytes at a time: a byte of `odd` has its high bit set when that byte of the word is one of them.
- */
-export function plainEnd(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+/** Position of the first byte, from `start` on, that is not plain, or `end`. */
+export function plainTail(bytes: Uint8Array, start: number, end: number): number {
   let at = start
-  while (at + 4 <= end) {
-    const word = view.getInt32(at, true)
-    const quote = word ^ 0x22222222
-    const slash = word ^ 0x5c5c5c5c
-    const odd = (((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash) | (word - 0x20202020) | word) & 0x80808080
-    if (odd !== 0) return at + ((31 - Math.clz32(odd & -odd)) >>> 3)
-    at += 4
-  }
   while (at < end && PLAIN[bytes[at]!] === 1) at++
   return at
 }

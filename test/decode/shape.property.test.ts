@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { CLICK, EventSlot, hashProduct, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../../src/decode/event.ts'
 import { exact } from '../../src/decode/exact.ts'
 import { scan } from '../../src/decode/scan.ts'
-import { learnShape, type Shape, scanShape } from '../../src/decode/shape.ts'
+import { learnShape, type Shape } from '../../src/decode/shape.ts'
 import { Random } from '../../src/source/random.ts'
 import { compareParsers } from '../support/compare-parsers.ts'
 
@@ -17,7 +17,7 @@ function parse(shapeOf: string, text: string | Buffer) {
   // Behind the event lies what would complete it, as the next record does: reading past the end must not be rewarded.
   const bytes = new Uint8Array(Buffer.concat([Buffer.from('xyz'), event, Buffer.from('"}","timestamp":1700000000000}')]))
   const slot = new EventSlot()
-  const fits = scanShape(shape, bytes, new DataView(bytes.buffer), 3, 3 + event.length, slot)
+  const fits = shape(bytes, new DataView(bytes.buffer), 3, 3 + event.length, slot)
   return { fits, slot, bytes }
 }
 
@@ -95,7 +95,7 @@ test(`whatever any shape accepts is what the exact parser makes of it, mutated e
   const withShapes: typeof scan = (bytes, start, end, slot) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     for (const shape of shapes) {
-      if (!scanShape(shape, bytes, view, start, end, slot)) continue
+      if (!shape(bytes, view, start, end, slot)) continue
       hits++
       return true
     }
@@ -121,7 +121,7 @@ test(`one or two bytes changed at random, seed ${SEED}`, () => {
     const bytes = new Uint8Array(original)
     for (let changes = 1 + random.below(2); changes > 0; changes--)
       bytes[random.below(bytes.length)] = random.below(random.chance(0.5) ? 256 : 96) + 0
-    if (!scanShape(shape, bytes, new DataView(bytes.buffer), 0, bytes.length, fast)) continue
+    if (!shape(bytes, new DataView(bytes.buffer), 0, bytes.length, fast)) continue
     fitting++
     const text = Buffer.from(bytes).toString('latin1')
     expect([text, exact(bytes, 0, bytes.length, slow)]).toEqual([text, 0])

@@ -45,9 +45,11 @@ export function placed(lists: readonly (readonly OracleRecord[])[], topics: Topi
 /** Appends to topics, batch by batch, through one connection. */
 export class Feeder {
   readonly #producer: BatchProducer
+  readonly #topics: Topics
 
-  private constructor(producer: BatchProducer) {
+  private constructor(producer: BatchProducer, topics: Topics) {
     this.#producer = producer
+    this.#topics = topics
   }
 
   static async connect(brokers: readonly string[], topics: Topics): Promise<Feeder> {
@@ -60,8 +62,14 @@ export class Feeder {
       logger: pino({ level: 'silent' }),
     })
     await producer.connect()
-    await producer.prepareTopics([topics.impressions, topics.clicks], 1, {})
-    return new Feeder(producer)
+    const feeder = new Feeder(producer, topics)
+    await feeder.refresh()
+    return feeder
+  }
+
+  /** Learns of partitions that have been added. */
+  async refresh(): Promise<void> {
+    await this.#producer.prepareTopics([this.#topics.impressions, this.#topics.clicks], 1, {})
   }
 
   /** One record batch; the records are of one partition. */
@@ -113,4 +121,9 @@ export async function deadLetters(brokers: string[], topic: string, count: numbe
 /** An event's bytes as the example has them. */
 export function event(product: string, type: 'impression' | 'click', timestamp: number | string): Buffer {
   return Buffer.from(JSON.stringify({ event_id: 'e-1', user_id: 'u-1', product_id: product, event_type: type, timestamp, session_id: 's' }))
+}
+
+/** One event as a record that is as old as the event; its offset is Kafka's to give. */
+export function record(topic: string, product: string, type: 'impression' | 'click', time: number, partition = 0): OracleRecord {
+  return { topic, partition, offset: 0, recordTimestamp: time, value: event(product, type, time) }
 }
