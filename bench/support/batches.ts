@@ -1,5 +1,5 @@
 /** Generated events as record batches and as plain values, for benches of single stages. */
-import { GENERATE_DEFAULTS, type GenerateOptions } from '../../src/source/generate.ts'
+import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../../src/source/generate.ts'
 import { Lanes, reopen, seal } from '../../src/source/lanes.ts'
 import { BACKLOG_FROM } from './load.ts'
 
@@ -13,7 +13,12 @@ export interface GeneratedBatches {
 }
 
 /** About `count` events, more only to fill the last batch, in batches of about `batchBytes` before compression. */
-export function generateBatches(count: number, codec = 0, batchBytes = 64 * 1024, generate: Partial<GenerateOptions> = {}): GeneratedBatches {
+export function generateBatches(
+  count: number,
+  codec = 0,
+  batchBytes = 64 * 1024,
+  generate: Partial<GenerateOptions> = {},
+): GeneratedBatches {
   const lanes = new Lanes({ ...GENERATE_DEFAULTS, ...generate, topics: 1, partitions: 1, batchBytes, startTime: BACKLOG_FROM })
   const [lane] = lanes.lanes
   const parts: Buffer[] = []
@@ -25,7 +30,32 @@ export function generateBatches(count: number, codec = 0, batchBytes = 64 * 1024
     reopen(lane)
     lanes.full = undefined
   }
-  // What was drawn and no longer fitted is in no batch.
-  const { impressions, clicks } = countTypes(parts, events, lanes)
+  // The event that didn't fit is drawn and in no batch.
+  const { drawn, click } = lanes.generator
+  const impressions = drawn.impressions - (click ? 0 : 1)
+  const clicks = drawn.clicks - (click ? 1 : 0)
   return { bytes: new Uint8Array(Buffer.concat(parts)), batches: parts.length, events, impressions, clicks }
+}
+
+export interface GeneratedValues {
+  /** Values back to back: value i is bytes[starts[i], starts[i + 1]). */
+  readonly bytes: Uint8Array
+  readonly starts: Int32Array
+  readonly values: readonly string[]
+}
+
+/** Values of `count` events, each as `rewrite` would have it. */
+export function generateValues(count: number, rewrite: (value: string) => string = (value) => value): GeneratedValues {
+  const generator = new EventGenerator(GENERATE_DEFAULTS)
+  const one = Buffer.alloc(1024)
+  const values = Array.from({ length: count }, () => {
+    generator.next(BACKLOG_FROM)
+    generator.writeValue(one, 0)
+    return rewrite(one.toString('latin1', 0, generator.valueBytes))
+  })
+  const starts = new Int32Array(count + 1)
+  values.forEach((value, i) => {
+    starts[i + 1] = (starts[i] ?? 0) + Buffer.byteLength(value)
+  })
+  return { bytes: new Uint8Array(Buffer.from(values.join(''))), starts, values }
 }

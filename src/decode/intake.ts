@@ -16,6 +16,8 @@ import { Dictionary } from './dictionary.ts'
 import { DONE, type Ingest, type IngestRules, RING_FULL } from './ingest.ts'
 
 const WAIT_MS = 1000
+/** Nothing is fetched for a paused partition, so nobody tells its end offset: it is asked for when it is older than this. */
+const PAUSED_END_MAX_AGE_MS = 1000
 
 export interface IntakeOptions {
   readonly rules: IngestRules
@@ -205,6 +207,7 @@ export class Intake implements SourceHandler {
     const { idleTimeout } = this.#options.rules
     const unsure: Partition[] = []
     for (const partition of this.partitions) {
+      if (partition.paused && now - partition.endOffsetHeardAt >= PAUSED_END_MAX_AGE_MS) unsure.push(partition)
       if (partition.idle || partition.ended || partition.paused || now - partition.lastRecordAt < idleTimeout) continue
       if (isIdle(partition, now, idleTimeout)) partition.idle = true
       else unsure.push(partition)

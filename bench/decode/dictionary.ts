@@ -1,0 +1,65 @@
+/** Products found in the dictionary: few and many, all alike popular and not. */
+import { Dictionary } from '../../src/decode/dictionary.ts'
+import { hashProduct } from '../../src/decode/event.ts'
+import { Popularity } from '../../src/source/popularity.ts'
+import { Random } from '../../src/source/random.ts'
+import type { Stage, StageMaker } from '../stage.ts'
+
+const SIZES = [1_000, 100_000, 1_000_000]
+const QUICK_SIZES = [1_000]
+const LOOKUPS = 65_536
+const KEY_BYTES = 9
+
+export const dictionaryStages: StageMaker = (quick) =>
+  (quick ? QUICK_SIZES : SIZES).flatMap((size) => stagesOf(size, quick ? 4_096 : LOOKUPS))
+
+function stagesOf(size: number, lookups: number): Stage[] {
+  const keys = Buffer.alloc(size * KEY_BYTES)
+  const hashes = new Int32Array(size)
+  for (let i = 0; i < size; i++) {
+    keys.write(`p-${String(i).padStart(7, '0')}`, i * KEY_BYTES, 'latin1')
+    hashes[i] = hashProduct(keys, i * KEY_BYTES, (i + 1) * KEY_BYTES)
+  }
+  const dictionary = fill(keys, hashes)
+  const stages: Stage[] = [['uniform', 0] as const, ['Zipf', 1] as const].map(([name, skew]) => {
+    const popularity = new Popularity(size, skew)
+    const random = new Random(1)
+    // Ids are given in the order of insertion, and with one worker an entry's code is its id twice.
+    const drawn = Int32Array.from({ length: lookups }, () => popularity.draw(random))
+    const expected = drawn.reduce((sum, product) => sum + product * 2, 0)
+    return {
+      name: `dictionary: ${size.toLocaleString('en')} products, ${name}`,
+      unit: 'lookup',
+      units: lookups,
+      expected,
+      run: () => findAll(dictionary, keys, drawn),
+    }
+  })
+  if (size > 100_000) return stages
+  const inserts: Stage = {
+    name: `dictionary: ${size.toLocaleString('en')} inserts`,
+    unit: 'lookup',
+    units: size,
+    expected: size,
+    run: () => fill(keys, hashes).size,
+  }
+  return [...stages, inserts]
+}
+
+function fill(keys: Uint8Array, hashes: Int32Array): Dictionary {
+  const dictionary = new Dictionary(1)
+  for (let i = 0; i < hashes.length; i++) dictionary.insert(hashes[i]!, keys, i * KEY_BYTES, (i + 1) * KEY_BYTES)
+  return dictionary
+}
+
+/** Hashing included, since an event's product must be hashed first. */
+function findAll(dictionary: Dictionary, keys: Uint8Array, drawn: Int32Array): number {
+  const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength)
+  let sum = 0
+  for (let i = 0; i < drawn.length; i++) {
+    const start = drawn[i]! * KEY_BYTES
+    const hash = hashProduct(keys, start, start + KEY_BYTES)
+    sum += dictionary.codeOf(dictionary.find(hash, keys, view, start, start + KEY_BYTES))
+  }
+  return sum
+}

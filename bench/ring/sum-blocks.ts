@@ -1,0 +1,13 @@
+import { BLOCK } from '../../src/ring/layout.ts'
+import type { RingReader } from '../../src/ring/ring-reader.ts'
+
+/** Reads what is published, up to a barrier, and gives the memory back; the sum of all words of events. */
+export function sumBlocks(reader: RingReader): number {
+  let sum = 0
+  while (reader.next() && reader.kind !== BLOCK.barrier) {
+    const { words, payload, count } = reader
+    for (let i = payload, end = payload + count * 2; i < end; i++) sum += words[i]!
+  }
+  reader.release()
+  return sum
+}

@@ -1,0 +1,208 @@
+/**
+ * Ends the engine again and again while events pour in, and compares every row with the oracle's in the end:
+ *
+ *   node perf/restarts.ts [--events 5_000_000] [--rate 25_000] [--terms 10] [--kills 20] [--seed N] [--json FILE]
+ *
+ * The load goes on until all restarts are done and `events` were sent; disorder reaches beyond what is forgiven, some events are far too
+ * late and some invalid. Each life of the engine ends by SIGTERM (it must drain and exit with 0) or SIGKILL, at a moment drawn at
+ * random: mostly while it counts, sometimes before it has joined its group. A last life reads up to the end. ClickHouse is not restarted.
+ */
+
+import { success } from '../bench/support/child.ts'
+import { type Engine, type EngineOptions, startEngine } from '../bench/support/engine.ts'
+import { type Load, startLoad, TOPICS } from '../bench/support/load.ts'
+import { scriptOptions } from '../bench/support/options.ts'
+import { describePlace, place, table, writeJson } from '../bench/support/report.ts'
+import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
+import { peakRssOf } from '../bench/support/usage.ts'
+import { formatCount } from '../src/cli/format.ts'
+import { sleep } from '../src/clock.ts'
+import { Random } from '../src/source/random.ts'
+import { faultsOf, judgeStand } from './verdict.ts'
+
+const PARTITIONS = 4
+const PRODUCTS = 1000
+/** Some of it within what is forgiven (5 s + 5 s), some not. */
+const DISORDER_MS = 14_000
+const LATE_SHARE = 0.02
+const INVALID_SHARE = 0.002
+/** The least that Kafka's brokers allow: a killed member keeps its partitions for so long. */
+const SESSION_TIMEOUT = '6s'
+const START_MAX_MS = 60_000
+const DRAIN_MAX_MS = 40_000
+const LIFE_MAX_MS = 4_000
+/** Of lives that end while the engine still starts. */
+const EARLY_SHARE = 0.15
+const EARLY_MAX_MS = 2_000
+const CATCH_UP_MAX_MS = 300_000
+const RSS_EVERY_MS = 100
+
+const options = scriptOptions('perf/restarts.ts', { events: 5_000_000, rate: 25_000, terms: 10, kills: 20, seed: 0, json: '' })
+
+interface Life {
+  readonly end: 'SIGTERM' | 'SIGKILL'
+  /** It had joined its group. */
+  readonly consuming: boolean
+  readonly seconds: number
+  readonly peakRssBytes: number
+}
+
+await runScript(() => withStand(main))
+
+async function main(stand: Stand): Promise<number> {
+  const seed = options.seed || Date.now() % 1_000_000_007
+  const random = new Random(seed)
+  const database = 'restarts'
+  const engineOptions: EngineOptions = {
+    topics: TOPICS,
+    groupId: 'restarts',
+    database,
+    deadLetterTopic: 'dead-letters',
+    sets: [`kafka.sessionTimeout=${SESSION_TIMEOUT}`],
+  }
+  const generate = { seed, products: PRODUCTS, disorderMs: DISORDER_MS, lateShare: LATE_SHARE, invalidShare: INVALID_SHARE }
+  const load = startLoad(stand, { partitions: PARTITIONS, generate, rate: options.rate })
+  const lives: Life[] = []
+  for (const end of shuffledEnds(random)) {
+    lives.push(await live(startEngine(stand, engineOptions), end, random, load))
+    const { consuming, seconds } = lives.at(-1)!
+    const when = consuming ? 'counting' : 'starting'
+    process.stderr.write(`${lives.length}: ${end} after ${seconds.toFixed(1)} s, ${when}; ${formatCount(load.events)} events sent\n`)
+  }
+  const rest = startEngine(stand, engineOptions)
+  while (load.events < options.events) await orFail(load, rest, sleep(200))
+  load.enough()
+  const sent = await load.done
+  await endBy(rest, 'SIGTERM')
+  const last = await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), CATCH_UP_MAX_MS)
+  const verdict = await judgeStand(stand, database)
+  const faults = faultsOf(verdict)
+  if (verdict.records !== sent.events) faults.push(`${verdict.records} records in the topics, ${sent.events} were sent`)
+  if (verdict.late === 0 || verdict.invalid === 0) faults.push('no late or no invalid events: the run proves too little')
+  const [written] = await stand.clickhouse.rows<{ rows: number }>('SELECT count() AS rows FROM db.ctr_results', database)
+  const peakRssBytes = Math.max(last.usage.peakRssBytes, ...lives.map((life) => life.peakRssBytes))
+  const report = {
+    place: place(),
+    seed,
+    rate: options.rate,
+    records: verdict.records,
+    counted: verdict.counted,
+    late: verdict.late,
+    invalid: verdict.invalid,
+    rows: verdict.rows.size,
+    rowsDiffering: verdict.difference.count,
+    rowsHeldUnmerged: written?.rows ?? 0,
+    restarts: lives.length,
+    peakRssBytes,
+    lives,
+    faults,
+  }
+  console.log(`${describePlace(report.place)}\n\n${render(report)}`)
+  for (const fault of faults) console.error(`WRONG: ${fault}`)
+  if (options.json !== '') writeJson(options.json, report)
+  return faults.length === 0 ? 0 : 1
+}
+
+function shuffledEnds(random: Random): Life['end'][] {
+  const ends: Life['end'][] = [
+    ...Array.from({ length: options.terms }, () => 'SIGTERM' as const),
+    ...Array.from({ length: options.kills }, () => 'SIGKILL' as const),
+  ]
+  for (let i = ends.length - 1; i > 0; i--) {
+    const j = random.below(i + 1)
+    const one = ends[i]!
+    ends[i] = ends[j]!
+    ends[j] = one
+  }
+  return ends
+}
+
+async function live(engine: Engine, end: Life['end'], random: Random, load: Load): Promise<Life> {
+  const began = performance.now()
+  let peakRssBytes = 0
+  const watch = setInterval(() => {
+    peakRssBytes = Math.max(peakRssBytes, peakRssOf(engine.pid) ?? 0)
+  }, RSS_EVERY_MS)
+  try {
+    if (random.chance(EARLY_SHARE)) await orFail(load, engine, sleep(random.below(EARLY_MAX_MS)))
+    else {
+      await orFail(load, engine, within(START_MAX_MS, engine.consuming, 'the engine does not get to counting'))
+      await orFail(load, engine, sleep(random.below(LIFE_MAX_MS)))
+    }
+    peakRssBytes = Math.max(peakRssBytes, peakRssOf(engine.pid) ?? 0)
+    const consuming = engine.milestones.running !== undefined
+    const peak = await endBy(engine, end)
+    return { end, consuming, seconds: (performance.now() - began) / 1000, peakRssBytes: Math.max(peakRssBytes, peak) }
+  } finally {
+    clearInterval(watch)
+  }
+}
+
+/** Ends the engine; gives its peak RSS when it could still tell. Throws when it doesn't end as it should. */
+async function endBy(engine: Engine, signal: Life['end']): Promise<number> {
+  // A process that has not yet got to its own handlers dies of the signal, which is as good.
+  const young = engine.milestones.running === undefined
+  engine.process.kill(signal)
+  const ended = await within(DRAIN_MAX_MS, engine.ended, `the engine does not end by ${signal}`)
+  const fine = signal === 'SIGKILL' ? ended.signal === signal : ended.code === 0 || (young && ended.signal === signal)
+  if (!fine) throw new Error(`the engine ended with ${ended.code ?? ended.signal} after ${signal}:\n${ended.stderr.join('\n')}`)
+  return ended.usage?.peakRssBytes ?? 0
+}
+
+/** Waits for `work`, unless the load or the engine fails meanwhile. */
+async function orFail<T>(load: Load, engine: Engine, work: Promise<T>): Promise<T> {
+  const loadFails = load.done.then(() => new Promise<never>(() => {}))
+  const engineEnds = engine.ended.then(({ code, signal, stderr }) => {
+    throw new Error(`the engine ended by itself with ${code ?? signal}:\n${stderr.join('\n')}`)
+  })
+  engineEnds.catch(() => {})
+  return Promise.race([work, loadFails, engineEnds])
+}
+
+async function within<T>(maxMs: number, work: Promise<T>, otherwise: string): Promise<T> {
+  const patience = new AbortController()
+  const late = sleep(maxMs, patience.signal).then(() => {
+    if (patience.signal.aborted) return new Promise<never>(() => {})
+    throw new Error(`${otherwise} within ${maxMs / 1000} s`)
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    patience.abort()
+  }
+}
+
+interface Figures {
+  readonly seed: number
+  readonly records: number
+  readonly counted: number
+  readonly late: number
+  readonly invalid: number
+  readonly rows: number
+  readonly rowsDiffering: number
+  readonly rowsHeldUnmerged: number
+  readonly peakRssBytes: number
+  readonly lives: readonly Life[]
+}
+
+function render(report: Figures): string {
+  const of = (end: Life['end'], consuming: boolean) =>
+    report.lives.filter((life) => life.end === end && life.consuming === consuming).length
+  const restarts = (end: Life['end']) => `${of(end, true)} counting, ${of(end, false)} starting`
+  return table(
+    ['restarts in a live run', String(report.lives.length)],
+    [
+      ['  by SIGTERM', restarts('SIGTERM')],
+      ['  by SIGKILL', restarts('SIGKILL')],
+      ['seed', String(report.seed)],
+      ['events', formatCount(report.records)],
+      ['  counted', formatCount(report.counted)],
+      ['  late', formatCount(report.late)],
+      ['  invalid', formatCount(report.invalid)],
+      ['rows', formatCount(report.rows)],
+      ['  in ClickHouse before merging', formatCount(report.rowsHeldUnmerged)],
+      ['  differing from the oracle', formatCount(report.rowsDiffering)],
+      ['peak RSS of the engine, MiB', formatCount(report.peakRssBytes / 2 ** 20)],
+    ],
+  )
+}

@@ -1,0 +1,47 @@
+/** What the oracle makes of all that is in the topics, against what ClickHouse holds. */
+
+import { TOPICS } from '../bench/support/load.ts'
+import { readBack } from '../bench/support/read-back.ts'
+import { compareRows, type Difference, type Rows, readRows, sumOfWindows } from '../bench/support/rows.ts'
+import type { Stand } from '../bench/support/stand.ts'
+import { Oracle, type OracleRecord, sumLedgers } from '../test/support/oracle.ts'
+
+export interface Verdict {
+  readonly records: number
+  readonly counted: number
+  readonly late: number
+  readonly invalid: number
+  /** Of the oracle. */
+  readonly rows: Rows
+  /** Events that ctr_windows holds; must be `counted`. */
+  readonly sum: number
+  readonly difference: Difference
+}
+
+/** Reads the topics back with stock kafkajs. `also` is shown every record. */
+export async function judgeStand(stand: Stand, database: string, also: (record: OracleRecord) => void = () => {}): Promise<Verdict> {
+  const oracle = new Oracle()
+  const records = await readBack(stand.brokers, TOPICS, (record) => {
+    oracle.add(record)
+    also(record)
+  })
+  const { rows, ledgers } = oracle.result()
+  const ledger = sumLedgers(ledgers.values())
+  return {
+    records,
+    counted: ledger.counted,
+    late: ledger.late,
+    invalid: Object.values(ledger.invalid).reduce((sum, count) => sum + count, 0),
+    rows,
+    sum: await sumOfWindows(stand.clickhouse, database),
+    difference: compareRows(await readRows(stand.clickhouse, database), rows),
+  }
+}
+
+/** What is wrong, one line each; empty when all is right. */
+export function faultsOf({ counted, sum, difference }: Verdict): string[] {
+  const faults: string[] = []
+  if (difference.count > 0) faults.push(`${difference.count} rows differ from the oracle's`, ...difference.examples)
+  if (sum !== counted) faults.push(`ctr_windows holds ${sum} events, the oracle counts ${counted}`)
+  return faults
+}
