@@ -4,7 +4,7 @@ import { TOPICS } from '../bench/support/load.ts'
 import { readBack } from '../bench/support/read-back.ts'
 import { compareRows, type Difference, type Rows, readRows, sumOfWindows } from '../bench/support/rows.ts'
 import type { Stand } from '../bench/support/stand.ts'
-import { Oracle, type OracleRecord, sumLedgers } from '../test/support/oracle.ts'
+import { Oracle, type OracleOptions, type OracleRecord, sumLedgers } from '../test/support/oracle.ts'
 
 export interface Verdict {
   readonly records: number
@@ -18,9 +18,14 @@ export interface Verdict {
   readonly difference: Difference
 }
 
-/** Reads the topics back with stock kafkajs. `also` is shown every record. */
-export async function judgeStand(stand: Stand, database: string, also: (record: OracleRecord) => void = () => {}): Promise<Verdict> {
-  const oracle = new Oracle()
+/** Reads the topics back with stock kafkajs. `also` is shown every record; `options` are what the engine was configured with. */
+export async function judgeStand(
+  stand: Stand,
+  database: string,
+  also: (record: OracleRecord) => void = () => {},
+  options: Partial<OracleOptions> = {},
+): Promise<Verdict> {
+  const oracle = new Oracle(options)
   const records = await readBack(stand.brokers, TOPICS, (record) => {
     oracle.add(record)
     also(record)

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import * as tidy from './support/tidy-rules.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const FOLDERS = ['src', 'test', 'bench', 'perf', 'bin']
+const FOLDERS = ['src', 'test', 'bench', 'perf', 'docs', 'bin']
 
 const files: tidy.SourceFile[] = FOLDERS.flatMap((folder) => listing(folder))
   .filter((path) => /\.(ts|js)$/.test(path))

@@ -8,7 +8,7 @@ type Values<D extends Defaults> = {
   -readonly [name in keyof D]: D[name] extends number ? number : D[name] extends boolean ? boolean : string
 }
 
-/** Reads process.argv; ends the process with code 2 and the usage when something is wrong. `--events 10_000_000` and `1e7` are numbers too. */
+/** Reads process.argv; ends the process with code 2 and the usage when something is wrong. 10_000_000 and 1e7 are numbers too. */
 export function scriptOptions<const D extends Defaults>(
   script: string,
   defaults: D,

@@ -13,7 +13,7 @@ import { Partition } from '../window/partition.ts'
 import { isIdle, Task } from '../window/task.ts'
 import { Cursor, type TaskInput } from './cursor.ts'
 import { Dictionary } from './dictionary.ts'
-import { DONE, type Ingest, type IngestRules, RING_FULL } from './ingest.ts'
+import { DONE, type Ingest, type IngestRules, type IngestStatus, RING_FULL } from './ingest.ts'
 
 const WAIT_MS = 1000
 /** Nothing is fetched for a paused partition, so nobody tells its end offset: it is asked for when it is older than this. */
@@ -102,23 +102,19 @@ export class Intake implements SourceHandler {
     }
   }
 
-  async batch(batches: RecordBatches): Promise<void> {
-    await this.#tellDropped()
+  /** Without a wait, which is the rule, it is done when it returns: no promise per delivery. */
+  batch(batches: RecordBatches): Promise<void> | undefined {
+    if (this.#dropped.length > 0) return this.#tellDropped().then(() => this.batch(batches))
     const partition = this.#find(batches.topicIndex, batches.partition)
     const task = this.tasks.get(batches.partition)
-    if (partition === undefined || task === undefined) return
+    if (partition === undefined || task === undefined || this.#stopped) return undefined
     partition.lastRecordAt = this.#options.clock()
     partition.idle = false
     const cursor = new Cursor(task, partition, batches.bytes, batches.start, batches.end)
-    const { ingest } = this.#options
-    for (;;) {
-      const status = ingest.run(cursor)
-      if (status === DONE) break
-      await this.#wait(status === RING_FULL ? this.#roomIn(ingest.fullWorker) : this.#options.lettersRoom())
-      if (this.#stopped || !this.partitions.includes(partition)) return
-    }
-    await this.advance(task)
+    const status = this.#options.ingest.run(cursor)
+    if (status !== DONE || this.#tryAdvance(task) >= 0) return this.#readRest(cursor, status)
     this.#checkEnd(partition)
+    return undefined
   }
 
   skipped(topicIndex: number, partition: number, position: number): void {
@@ -151,22 +147,9 @@ export class Intake implements SourceHandler {
 
   /** Publishes the task's watermark if the workers would do something at it, and aligns its partitions. */
   async advance(task: TaskInput): Promise<void> {
-    const { time } = task
-    for (let watermark = time.watermark(); time.mustPublish(watermark); watermark = time.watermark()) {
-      const full = tryBroadcast(this.#options.writers, BLOCK.watermark, time.task, 0, watermark)
-      if (full < 0) time.publish(watermark)
-      else await this.#wait(this.#roomIn(full))
+    for (let full = this.#tryAdvance(task); full >= 0; full = this.#tryAdvance(task)) {
+      await this.#wait(this.#roomIn(full))
       if (this.#stopped) return
-    }
-    const { pause, resume } = time.alignment()
-    for (const partition of pause) {
-      partition.paused = true
-      this.#source?.pause(partition.topicIndex, partition.partition)
-    }
-    for (const partition of resume) {
-      partition.paused = false
-      partition.lastRecordAt = this.#options.clock()
-      this.#source?.resume(partition.topicIndex, partition.partition)
     }
   }
 
@@ -201,6 +184,37 @@ export class Intake implements SourceHandler {
       partition: partition.partition,
       ...partition.lowWater(),
     }))
+  }
+
+  async #readRest(cursor: Cursor, first: IngestStatus): Promise<void> {
+    const { ingest, lettersRoom } = this.#options
+    for (let status = first; status !== DONE; status = ingest.run(cursor)) {
+      await this.#wait(status === RING_FULL ? this.#roomIn(ingest.fullWorker) : lettersRoom())
+      if (this.#stopped || !this.partitions.includes(cursor.partition)) return
+    }
+    await this.advance(cursor.task)
+    this.#checkEnd(cursor.partition)
+  }
+
+  /** As `advance`, without waiting: the index of a ring that is too full, or -1 when done. */
+  #tryAdvance({ time }: TaskInput): number {
+    const watermark = time.watermark()
+    if (time.mustPublish(watermark)) {
+      const full = tryBroadcast(this.#options.writers, BLOCK.watermark, time.task, 0, watermark)
+      if (full >= 0) return full
+      time.publish(watermark)
+    }
+    const { pause, resume } = time.alignment()
+    for (const partition of pause) {
+      partition.paused = true
+      this.#source?.pause(partition.topicIndex, partition.partition)
+    }
+    for (const partition of resume) {
+      partition.paused = false
+      partition.lastRecordAt = this.#options.clock()
+      this.#source?.resume(partition.topicIndex, partition.partition)
+    }
+    return -1
   }
 
   #markIdle(now: number): void {
