@@ -5,39 +5,20 @@
  *
  * One thread, one core, warm caches: a figure says what a stage costs at best, and where a change made it worse.
  */
-import { checksumStages } from './decode/checksum.ts'
-import { codecStages } from './decode/codecs.ts'
-import { dictionaryStages } from './decode/dictionary.ts'
-import { framingStages } from './decode/framing.ts'
-import { ingestStages } from './decode/ingest.ts'
-import { parseStages } from './decode/parse.ts'
-import { ringStages } from './ring/ring.ts'
-import { rowStages } from './sink/row.ts'
-import { type StageFigures, type StageMaker, timeStage } from './stage.ts'
+import { Worker } from 'node:worker_threads'
+import { PARTS } from './parts.ts'
+import { type StageFigures, timeStage } from './stage.ts'
+import type { StageJob, StageOutcome } from './stage-thread.ts'
 import { scriptOptions } from './support/options.ts'
 import { describePlace, type Place, place, significant, table, writeJson } from './support/report.ts'
 import { runScript } from './support/stand.ts'
-import { paneStages } from './window/pane.ts'
-
-/** In the data's order. */
-const PARTS: Readonly<Record<string, StageMaker>> = {
-  framing: framingStages,
-  parse: parseStages,
-  dictionary: dictionaryStages,
-  ring: ringStages,
-  pane: paneStages,
-  row: rowStages,
-  ingest: ingestStages,
-  checksum: checksumStages,
-  codecs: codecStages,
-}
 
 export interface MicroOptions {
   /** One of PARTS; '' for all. */
   readonly only: string
   /** ms that every stage is timed. */
   readonly time: number
-  /** Small inputs and next to no time: shows that the benches still work, not how fast anything is. */
+  /** Small inputs, next to no time and no threads: shows that the benches still work, not how fast anything is. */
   readonly quick: boolean
 }
 
@@ -48,7 +29,7 @@ export interface MicroReport {
 
 export const MICRO_DEFAULTS = { only: '', time: 500, quick: false }
 
-const QUICK_MS = 5
+const QUICK = { timeMs: 5, warmupMs: 0 }
 
 /** Throws when a stage is wrong. */
 export async function runMicro(
@@ -57,16 +38,34 @@ export async function runMicro(
 ): Promise<MicroReport> {
   const parts = Object.entries(PARTS).filter(([name]) => only === '' || name === only)
   if (parts.length === 0) throw new Error(`--only ${only}: not one of ${Object.keys(PARTS).join(', ')}`)
-  const timing = quick ? { timeMs: QUICK_MS, warmupMs: 0 } : { timeMs: time, warmupMs: time / 2 }
   const stages: StageFigures[] = []
-  for (const [, make] of parts) {
-    for (const stage of make(quick)) {
-      const figures = await timeStage(stage, timing)
-      stages.push(figures)
-      onStage(figures)
+  const keep = (figures: StageFigures) => {
+    stages.push(figures)
+    onStage(figures)
+  }
+  for (const [part, make] of parts) {
+    if (quick) for (const stage of make(quick)) keep(await timeStage(stage, QUICK))
+    else {
+      for (let index = 0, more = true; more; index++) {
+        const outcome = await inThread({ part, index, timeMs: time, warmupMs: time / 2 })
+        keep(outcome.figures)
+        more = outcome.more
+      }
     }
   }
   return { place: place(), stages }
+}
+
+/** A thread of its own: what the compiler has learned from one stage must not make another one slower, or faster. */
+async function inThread(job: StageJob): Promise<StageOutcome> {
+  const thread = new Worker(new URL('./stage-thread.ts', import.meta.url), { workerData: job })
+  try {
+    return await new Promise<StageOutcome>((resolve, reject) => {
+      thread.once('message', resolve).once('error', reject)
+    })
+  } finally {
+    await thread.terminate()
+  }
 }
 
 /** What a person reads. */

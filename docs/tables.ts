@@ -16,10 +16,7 @@ export const README = fileURLToPath(new URL('../README.md', import.meta.url))
 
 /** The text with every table made anew. Throws when one of them has no place in it. */
 export function withTables(text: string): string {
-  return [
-    ['configuration', configurationTable()] as const,
-    ['metrics', metricsTable()] as const,
-  ].reduce((before, [name, table]) => {
+  return [['configuration', configurationTable()] as const, ['metrics', metricsTable()] as const].reduce((before, [name, table]) => {
     const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`)
     if (!place.test(before)) throw new Error(`README.md has no <!-- ${name} --> … <!-- /${name} -->`)
     return before.replace(place, (_, open: string, close: string) => `${open}${table}\n${close}`)
@@ -52,7 +49,8 @@ function listed(value: unknown): string {
 
 function range({ field }: Key): string {
   const { kind, min, max, choices = [] } = field ?? {}
-  const between = (format: (value: number) => string) => (min === undefined || max === undefined ? [] : [`${format(min)} to ${format(max)}`])
+  const between = (format: (value: number) => string) =>
+    min === undefined || max === undefined ? [] : [`${format(min)} to ${format(max)}`]
   if (kind === 'duration') return between(formatDuration).join()
   if (kind === 'size') return between(formatSize).join()
   if (kind === 'integer') return [...choices, ...between(String)].join(', ')

@@ -16,6 +16,7 @@ import { scriptOptions } from '../bench/support/options.ts'
 import { describePlace, place, quantile, table, writeJson } from '../bench/support/report.ts'
 import type { Rows } from '../bench/support/rows.ts'
 import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
+import type { Usage } from '../bench/support/usage.ts'
 import { formatCount } from '../src/cli/format.ts'
 import { sleep } from '../src/clock.ts'
 import { createTopics } from '../test/support/kafka-harness.ts'
@@ -42,8 +43,6 @@ interface Sample {
   readonly closedAt: number
   readonly latencyMs: number
 }
-
-await runScript(() => withStand(main))
 
 async function main(stand: Stand): Promise<number> {
   const database = 'steady'
@@ -74,7 +73,6 @@ async function main(stand: Stand): Promise<number> {
   const early = samples.filter(({ latencyMs }) => latencyMs < 0).length
   if (early > 0) faults.push(`${early} windows were there before they were closed`)
   if (samples.length === 0) faults.push('no window was closed: give it a longer --duration or a shorter --window')
-  const latencies = samples.map(({ latencyMs }) => latencyMs)
   const report = {
     place: place(),
     options,
@@ -84,40 +82,51 @@ async function main(stand: Stand): Promise<number> {
     rowsDiffering: verdict.difference.count,
     windowsMeasured: samples.length,
     windowsOpenAtEnd: open,
-    latencyMs: {
-      p50: quantile(latencies, 0.5),
-      p90: quantile(latencies, 0.9),
-      p99: quantile(latencies, 0.99),
-      max: quantile(latencies, 1),
-    },
-    queryGapMs: { p50: quantile(watch.gaps, 0.5), p99: quantile(watch.gaps, 0.99), max: quantile(watch.gaps, 1) },
+    latencyMs: quantiles(samples.map(({ latencyMs }) => latencyMs)),
+    queryGapMs: quantiles(watch.gaps),
     engine: usage,
     samples,
     faults,
   }
   if (options.json !== '') writeJson(options.json, report)
   for (const fault of faults) console.error(`WRONG: ${fault}`)
-  if (faults.length > 0) return 1
-  const ms = ({ p50, p99, max }: { p50: number; p99: number; max: number }) => [p50, p99, max].map((value) => value.toFixed(0))
-  const [gap50 = '', gap99 = '', gapMax = ''] = ms(report.queryGapMs)
-  const { p50, p90, p99, max } = report.latencyMs
-  const head = ['latency, ms', 'p50', 'p90', 'p99', 'max']
-  const rows = [
-    ['append of the closing record to row readable', ...[p50, p90, p99, max].map((value) => value.toFixed(0))],
-    ['  of which at most: reader, one query to the next', gap50, '', gap99, gapMax],
-  ]
-  console.log(
-    [
-      describePlace(report.place),
-      '',
-      `${formatCount(sent.events)} events at ${formatCount(report.ratePerSecond)}/s, all counted; ${formatCount(verdict.rows.size)} rows as the oracle's`,
-      `windows of ${options.window} s: ${samples.length} windows of ${PARTITIONS} tasks measured, ${open} still open when the load ended`,
-      `the engine: ${usage.cpuSeconds.toFixed(1)} CPU s, peak RSS ${formatCount(usage.peakRssBytes / 2 ** 20)} MiB`,
-      '',
-      table(head, rows),
-    ].join('\n'),
-  )
-  return 0
+  if (faults.length === 0) console.log(`${describePlace(report.place)}\n\n${render(report)}`)
+  return faults.length === 0 ? 0 : 1
+}
+
+interface Figures {
+  readonly events: number
+  readonly ratePerSecond: number
+  readonly rows: number
+  readonly windowsMeasured: number
+  readonly windowsOpenAtEnd: number
+  readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
+  readonly queryGapMs: Figures['latencyMs']
+  readonly engine: Usage
+}
+
+function render({ events, ratePerSecond, rows, windowsMeasured, windowsOpenAtEnd, latencyMs, queryGapMs, engine }: Figures): string {
+  const line = (name: string, figures: Figures['latencyMs']) => {
+    const { p50, p90, p99, max } = figures
+    return [name, ...[p50, p90, p99, max].map((ms) => ms.toFixed(0))]
+  }
+  return [
+    `${formatCount(events)} events at ${formatCount(ratePerSecond)}/s, all counted; ${formatCount(rows)} rows, all as the oracle's`,
+    `windows of ${options.window} s: ${windowsMeasured} of ${PARTITIONS} tasks measured, ${windowsOpenAtEnd} still open at the load's end`,
+    `the engine: ${engine.cpuSeconds.toFixed(1)} CPU s, peak RSS ${formatCount(engine.peakRssBytes / 2 ** 20)} MiB`,
+    '',
+    table(
+      ['ms', 'p50', 'p90', 'p99', 'max'],
+      [
+        line('from the append of the closing record to the row being readable', latencyMs),
+        line("  the reader's part at most: from one query to the next", queryGapMs),
+      ],
+    ),
+  ].join('\n')
+}
+
+function quantiles(values: readonly number[]): Figures['latencyMs'] {
+  return { p50: quantile(values, 0.5), p90: quantile(values, 0.9), p99: quantile(values, 0.99), max: quantile(values, 1) }
 }
 
 /** By task and window, from the oracle's rows: which could be closed at all, and when each could be read whole. */
@@ -153,3 +162,5 @@ function generatedTime(value: Uint8Array | null): number {
   if (!(time > 0)) throw new Error(`no time in ${bytes.toString()}`)
   return time
 }
+
+await runScript(() => withStand(main))

@@ -25,12 +25,14 @@ import type { LowWaterMark, Source } from './source/source.ts'
 import { startWorkers, type WorkerPool } from './worker/pool.ts'
 import { readWorkerStats } from './worker/worker-stats.ts'
 
+/** pino fits. */
 export interface PipelineLog {
   info(fields: Record<string, unknown>, message: string): void
   warn(fields: Record<string, unknown>, message: string): void
   error(fields: Record<string, unknown>, message: string): void
 }
 
+/** Times in ms, sizes in bytes. */
 export interface PipelineOptions {
   readonly topics: readonly string[]
   readonly rules: IngestRules
@@ -58,6 +60,7 @@ export interface PipelineOptions {
   readonly clock: Clock
 }
 
+/** Where the pipeline is in its life. */
 export type PipelineState = PipelineStats['state']
 
 const TRANSITIONS: { readonly [from in PipelineState]: readonly PipelineState[] } = {
@@ -70,6 +73,7 @@ const TRANSITIONS: { readonly [from in PipelineState]: readonly PipelineState[] 
 const MAINTAIN_MS = 100
 const SWEEPS_PER_ROUND = 300
 
+/** One run of the engine. Workers and sink start with it, the source with `start`. */
 export class Pipeline {
   /** Resolves when the run has ended cleanly, by its own end or by `drain`; rejects with the reason when it failed. */
   readonly finished: Promise<void>

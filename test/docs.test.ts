@@ -34,7 +34,9 @@ test('links and npm scripts in the documents lead somewhere', () => {
   const { scripts } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { scripts: Record<string, string> }
   for (const document of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']) {
     const text = readFileSync(root + document, 'utf8')
-    for (const [, path = ''] of text.matchAll(/\]\(([^)#:]+)\)/g)) expect([document, path, existsSync(root + path)]).toEqual([document, path, true])
-    for (const [, name = ''] of text.matchAll(/npm run ([\w:-]+)/g)) expect([document, name, name in scripts]).toEqual([document, name, true])
+    for (const [, path = ''] of text.matchAll(/\]\(([^)#:]+)\)/g))
+      expect([document, path, existsSync(root + path)]).toEqual([document, path, true])
+    for (const [, name = ''] of text.matchAll(/npm run ([\w:-]+)/g))
+      expect([document, name, name in scripts]).toEqual([document, name, true])
   }
 })

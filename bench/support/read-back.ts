@@ -9,7 +9,7 @@ export async function readBack(
   topics: readonly string[],
   take: (record: OracleRecord) => void,
 ): Promise<number> {
-  const kafka = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.ERROR })
+  const kafka = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING })
   const left = new Map<string, number>()
   const admin = kafka.admin()
   await admin.connect()

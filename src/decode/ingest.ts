@@ -20,12 +20,14 @@ import { BATCH_HEADER_BYTES, CRC_FROM, MAGIC, readBatchHeader, varint, varintSiz
 import { scan } from './scan.ts'
 import { learnShape, type Shape } from './shape.ts'
 
-/** Why `run` returned. */
+/** Why `run` returned: all is read; the ring of `fullWorker` is full; the dead letters are full. */
 export const DONE = 0
 export const RING_FULL = 1
 export const LETTERS_FULL = 2
+/** What `run` returns. */
 export type IngestStatus = typeof DONE | typeof RING_FULL | typeof LETTERS_FULL
 
+/** Rules of the configuration that decide what becomes of a record; times in ms. */
 export interface IngestRules extends TimeRules {
   readonly futureTolerance: number
   readonly checkCrc: boolean
@@ -44,6 +46,7 @@ export interface Rejected {
   readonly detail: string | undefined
 }
 
+/** Takes rejected input; while `full`, nothing may be handed over. */
 export interface Letters {
   readonly full: boolean
   reject(rejected: Rejected): void
@@ -340,7 +343,8 @@ export class Ingest {
   /** What lies at `at` is not a batch of format 2, so it isn't known where the next one begins. Kafka's source refuses such bytes before. */
   #unframed(cursor: Cursor): never {
     const { partition, header } = cursor
-    const what = header.magic === MAGIC ? 'its length does not fit what was delivered' : `magic byte ${header.magic}, wanted ${MAGIC}`
+    const magic = `magic byte ${header.magic}, wanted ${MAGIC}`
+    const what = header.magic === MAGIC ? 'its length does not fit what was delivered' : magic
     const place = `topic ${this.#topics[partition.topicIndex]}, partition ${partition.partition}, offset ${partition.position}`
     throw new CtrError('CTR_KAFKA_CORRUPT_BATCH', `${place}: the record batch can't be framed (${what})`)
   }

@@ -150,7 +150,9 @@ const TIME_CODE = `fast: {
         const c = view.getInt32(at + 8, true)
         const last = bytes[at + 12] - 0x30
         const after = bytes[at + 13]
-        const bad = ((a + 0x46464646) | (a - 0x30303030) | (b + 0x46464646) | (b - 0x30303030) | (c + 0x46464646) | (c - 0x30303030)) & 0x80808080
+        const above = (a + 0x46464646) | (b + 0x46464646) | (c + 0x46464646)
+        const below = (a - 0x30303030) | (b - 0x30303030) | (c - 0x30303030)
+        const bad = (above | below) & 0x80808080
         if (bad === 0 && last >= 0 && last <= 9 && (after === 0x2c || after === 0x7d) && (a & 0xff) !== 0x30) {
           ${fourDigits('a', 'high')}
           ${fourDigits('b', 'middle')}

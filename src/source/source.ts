@@ -42,7 +42,7 @@ export interface SourceHandler {
   batch(batches: RecordBatches): Promise<void> | undefined
   /** Offsets below `position` hold nothing to read (control records, aborted transactions, compacted away). */
   skipped(topicIndex: number, partition: number, position: number): void
-  /** Bytes that can't be framed, passed over because the configuration says so; `nextPosition` is where reading goes on. Valid during the call. */
+  /** Bytes that can't be framed, passed over as the configuration says; valid during the call. Reading goes on at `nextPosition`. */
   corrupt(batches: RecordBatches, nextPosition: number, reason: string): void
   /** The broker's end offset (high watermark) as last heard; for lag and idleness. */
   endOffset(topicIndex: number, partition: number, endOffset: number): void

@@ -11,6 +11,11 @@ test('every microbenchmark runs, and gives what it should before it is timed', a
   expect(renderMicro(report).split('\n')).toHaveLength(report.stages.length + 2)
 })
 
+test('timed in earnest, every stage has a thread of its own', async () => {
+  const { stages } = await runMicro({ only: 'ring', time: 10, quick: false })
+  expect(stages.map(({ name }) => name)).toEqual(['ring: push and pop, one thread', 'ring: to another thread'])
+})
+
 test('a stage that gives something else is refused, and closed', async () => {
   let closed = 0
   const close = async () => closed++

@@ -170,7 +170,7 @@ const METRICS =
   process_cpu_seconds_total process_resident_memory_bytes`.split(/\s+/)
 
 test('health and metrics tell of the run what the oracle knows of its input', async () => {
-  const { engine, topics, tenant, feeder } = await live(2, { engine: { workers: 2 } })
+  const { engine, topics, tenant, feeder } = await live(2, { engine: { workers: 2 }, time: { maxDrift: '10m' } })
   const lists = placed(makeRecords({ seed: 3, partitions: 2, records: 3_000, products: 40 }), topics)
   await feeder.appendAll(lists)
   await engine.until('all read', async () => (await engine.metric('ctr_events_processed_total')) === 12_000)

@@ -1,11 +1,12 @@
 /** Whole bounded runs, `ctr run --until-end`: Kafka in, ClickHouse out, row by row as the oracle has it. */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import kafkajs, { type Producer } from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { CODEC } from '../../src/decode/codecs.ts'
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, workFolder } from '../support/engine-process.ts'
-import { deadLetters, event, feed, freshTopics, from, placed, type Topics } from '../support/feed.ts'
-import { fresh } from '../support/kafka-harness.ts'
-import { type OracleRecord, type OracleResult, type OracleRow, runOracle, sumLedgers } from '../support/oracle.ts'
+import { deadLetters, event, feed, freshTopics, from, placed, record, type Topics } from '../support/feed.ts'
+import { fresh, plainClient } from '../support/kafka-harness.ts'
+import { judge, type OracleRecord, type OracleResult, type OracleRow, REASONS, runOracle, sumLedgers } from '../support/oracle.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows, keyed, rowsSql } from '../support/rows.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
@@ -38,10 +39,9 @@ function numberIn(stdout: string, name: string): number {
 test('two impressions and a click give 0.5, by the command line alone', async () => {
   const topics = await freshTopics(brokers, 1)
   const time = 1_700_000_001_000
-  const record = (topic: string, offset: number, value: Buffer) => ({ topic, partition: 0, offset, recordTimestamp: time, value })
   await feed(brokers, topics, [
-    [record(topics.impressions, 0, event('p-1', 'impression', time)), record(topics.impressions, 1, event('p-1', 'impression', time + 1))],
-    [record(topics.clicks, 0, event('p-1', 'click', time + 2))],
+    [record(topics.impressions, 'p-1', 'impression', time), record(topics.impressions, 'p-1', 'impression', time + 1)],
+    [record(topics.clicks, 'p-1', 'click', time + 2)],
   ])
   const folder = workFolder()
   const run = await runEngine(['run', '--until-end'], { config: from(brokers, topics), folder })
@@ -109,4 +109,94 @@ test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('batches compressed with %
   await feed(brokers, topics, lists, CODEC[codec])
   const { tenant } = await bounded(topics)
   expect(differences(await finalRows(clickhouse, tenant), runOracle(lists, { tenant }).rows)).toEqual([])
+})
+
+test('transactions count when they are committed; aborted and open ones, and their markers at the end, do not', async () => {
+  const topics = await freshTopics(brokers, 1)
+  const time = 1_700_000_001_000
+  const messages = (product: string) => [{ partition: 0, timestamp: String(time), value: event(product, 'impression', time) }]
+  const client = plainClient(brokers)
+  const producerOf = async (transactionalId: string) => {
+    const producer = client.producer({
+      transactionalId,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    })
+    await producer.connect()
+    onTestFinished(() => producer.disconnect())
+    return producer
+  }
+  const [one, other] = await Promise.all([producerOf(fresh('one')), producerOf(fresh('other'))])
+  const send = async (producer: Producer, product: string) => {
+    const transaction = await producer.transaction()
+    for (const topic of [topics.impressions, topics.clicks]) await transaction.send({ topic, messages: messages(product) })
+    return transaction
+  }
+  await (await send(one, 'committed')).commit()
+  await (await send(one, 'aborted')).abort()
+  const interleaved = await send(other, 'interleaved and aborted')
+  await (await send(one, 'committed')).commit()
+  await interleaved.abort()
+  const products = async () => {
+    const { engine, tenant } = await bounded(topics)
+    const rows = [...(await finalRows(clickhouse, tenant)).values()]
+    return [engine.stdout.slice(0, 8), ...rows.map(({ product, impressions }) => `${product} ${impressions}`)]
+  }
+  // The last record of each partition is an abort's marker.
+  expect(await products()).toEqual(['4 events', 'committed 4'])
+  const open = await send(one, 'open')
+  expect(await products()).toEqual(['4 events', 'committed 4'])
+  await open.abort()
+})
+
+test('whatever bad input there is, it is counted, dead-lettered with its reason, and does no harm', async () => {
+  const topics = await freshTopics(brokers, 1, { 'max.message.bytes': '10485760' })
+  const time = 1_700_000_001_000
+  const whole = JSON.parse(event('p', 'impression', time).toString()) as Record<string, unknown>
+  const changed = (change: Record<string, unknown>) => Buffer.from(JSON.stringify({ ...whole, ...change }))
+  const fiveMegabytes = 'x'.repeat(5 * 1024 * 1024)
+  const values: (Buffer | null)[] = [
+    null,
+    Buffer.alloc(0),
+    Buffer.from([0, 255, 254, 1, 2, 3, 128]),
+    Buffer.alloc(300, 0xc3),
+    event('p', 'impression', time).subarray(0, 60),
+    Buffer.from('null'),
+    Buffer.from('[1]'),
+    changed({ product_id: 7 }),
+    changed({ user_id: '' }),
+    changed({ event_type: 'purchase' }),
+    changed({ timestamp: 'yesterday' }),
+    changed({ timestamp: true }),
+    changed({ timestamp: 0 }),
+    changed({ timestamp: -1 }),
+    changed({ timestamp: 9e14 }),
+    changed({ timestamp: time + 3_600_000 }),
+    changed({ junk: fiveMegabytes }),
+    changed({ junk: fiveMegabytes, product_id: null }),
+    Buffer.from(fiveMegabytes),
+  ]
+  const records = values.map((value, offset) => ({ topic: topics.impressions, partition: 0, offset, recordTimestamp: time, value }))
+  const good = Array.from({ length: 50 }, (_, i) => record(topics.impressions, 'p', i % 5 === 0 ? 'click' : 'impression', time + i))
+  const list = [...good, ...records, ...good].map((one, offset) => ({ ...one, offset }))
+  await feed(brokers, topics, [list], 0, 1)
+  const { engine, tenant } = await bounded(topics)
+  const { rows, ledgers } = runOracle([list], { tenant })
+  const { invalid } = sumLedgers(ledgers.values())
+  const reasons = Object.entries(invalid).filter(([, count]) => count > 0)
+  expect(reasons.map(([reason]) => reason)).toEqual(REASONS.filter((reason) => reason !== 'CORRUPT_BATCH'))
+  for (const [reason, count] of reasons) expect(engine.stdout).toContain(`${reason} ${count}`)
+  expect(differences(await finalRows(clickhouse, tenant), rows)).toEqual([])
+  const letters = await deadLetters(brokers, topics.dead, values.length - 1)
+  const verdicts = records.map(({ value }) => judge(value, time, 60_000))
+  const wanted = records.flatMap(({ offset }, i) => {
+    const verdict = verdicts[i]!
+    return verdict.valid ? [] : [[offset + good.length, verdict.reason]]
+  })
+  const codes: Record<string, string> = { EMPTY: 'INVALID_EVENT', NOT_UTF8: 'DESERIALIZATION_ERROR', NOT_JSON: 'DESERIALIZATION_ERROR' }
+  const wantedCodes = wanted.map(([offset, reason]) => [offset, codes[String(reason)] ?? 'VALIDATION_ERROR'])
+  expect(letters.map(({ offset, errorCode }) => [offset, errorCode])).toEqual(wantedCodes)
+  expect(letters.map(({ rawTruncated }) => rawTruncated).filter(Boolean)).toHaveLength(2)
+  expect(letters[2]).toMatchObject({ rawEncoding: 'base64', rawData: values[2]?.toString('base64') })
 })

@@ -144,7 +144,8 @@ describe('an unbounded run', () => {
   test.each([0, 50_000_000])('leaves timers their turn at a rate of %i, even when batches are taken at once', async (rate) => {
     const handler = new CollectingHandler()
     const source = generatorSource({ ...endless, rate, products: 10 })
-    const taking = { batch: () => undefined, endOffset: () => {}, assigned: () => {}, revoked: () => {}, skipped: () => {}, corrupt: () => {} }
+    const ignore = () => {}
+    const taking = { batch: () => undefined, endOffset: ignore, assigned: ignore, revoked: ignore, skipped: ignore, corrupt: ignore }
     await source.start({ ...taking, failed: (error) => handler.failed(error) })
     const began = Date.now()
     await new Promise((resolve) => setTimeout(resolve, 50))

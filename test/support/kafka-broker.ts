@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,6 +47,10 @@ export interface Broker {
   kill(): Promise<void>
   /** Ends the broker if it runs (SIGTERM), then starts it again on the same ports and data. */
   restart(): Promise<void>
+  /** The bytes on disk of a partition's first segment: record batches, back to back. */
+  segment(topic: string, partition: number): Promise<Buffer>
+  /** Writes over the bytes at `at` of that segment, behind the broker's back. */
+  damage(topic: string, partition: number, at: number, bytes: Uint8Array): Promise<void>
 }
 
 /** Resolves when the broker answers. */
@@ -79,7 +83,7 @@ function keystore(authority: ReturnType<typeof createAuthority>): string {
 async function namedBroker(brokers: string[]): Promise<Broker> {
   await answers(brokers)
   const refuse = () => Promise.reject(new Error('KAFKA_BROKERS names a broker that is not the tests own: ask startBroker for {own: true}'))
-  return { brokers, saslBrokers: [], caPem: '', stop: async () => {}, kill: refuse, restart: refuse }
+  return { brokers, saslBrokers: [], caPem: '', stop: async () => {}, kill: refuse, restart: refuse, segment: refuse, damage: refuse }
 }
 
 async function jarBroker(options: BrokerOptions, ports: Ports, files: Files): Promise<Broker> {
@@ -134,6 +138,12 @@ async function jarBroker(options: BrokerOptions, ports: Ports, files: Files): Pr
       await end('SIGTERM')
       await rm(folder, { recursive: true, force: true, maxRetries: 3 })
     },
+    segment: (topic, partition) => readFile(segmentPath(join(folder, 'data'), topic, partition)),
+    damage: async (topic, partition, at, bytes) => {
+      const file = await open(segmentPath(join(folder, 'data'), topic, partition), 'r+')
+      await file.write(bytes, 0, bytes.length, at)
+      await file.close()
+    },
   }
 }
 
@@ -182,7 +192,22 @@ async function dockerBroker(options: BrokerOptions, ports: Ports, files: Files):
     stop: async () => {
       await container.stop()
     },
+    segment: async (topic, partition) => {
+      const { stdout } = await run('docker', ['exec', container.getId(), 'base64', segmentPath('/tmp/ctr/data', topic, partition)], {
+        maxBuffer: 2 ** 30,
+      })
+      return Buffer.from(stdout, 'base64')
+    },
+    damage: async (topic, partition, at, bytes) => {
+      const octal = [...bytes].map((byte) => `\\0${byte.toString(8).padStart(3, '0')}`).join('')
+      const command = `printf '%b' '${octal}' | dd of=${segmentPath('/tmp/ctr/data', topic, partition)} bs=1 seek=${at} conv=notrunc`
+      await run('docker', ['exec', container.getId(), 'sh', '-c', command])
+    },
   }
+}
+
+function segmentPath(data: string, topic: string, partition: number): string {
+  return join(data, `${topic}-${partition}`, '00000000000000000000.log')
 }
 
 async function dockerAnswers(): Promise<boolean> {
