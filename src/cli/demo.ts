@@ -59,7 +59,7 @@ export async function demoVerb(options: DemoOptions): Promise<number> {
     await table.close()
     stop.dispose()
   }
-  const summary = { elapsedMs: Date.now() - started, next: nextSteps(lettersFile), colours: process.stdout.isTTY === true }
+  const summary = { elapsedMs: Date.now() - started, next: nextSteps(lettersFile) }
   process.stdout.write(`\n${renderSummary(pipeline.stats(), summary).join('\n')}\n`)
   return 0
 }

@@ -31,9 +31,9 @@ export async function replayVerb(files: readonly string[], options: ReplayOption
     stop.dispose()
   }
   const stats = pipeline.stats()
-  const next = ['ctr query "SELECT * FROM ctr_windows ORDER BY impressions DESC LIMIT 10"']
+  const next = ['npx ctr query "SELECT * FROM ctr_windows ORDER BY impressions DESC LIMIT 10"']
   if (stats.invalid.some(({ count }) => count > 0)) next.push(`head ${lettersFile}`)
-  const lines = renderSummary(stats, { elapsedMs: Date.now() - started, next, colours: process.stdout.isTTY === true })
+  const lines = renderSummary(stats, { elapsedMs: Date.now() - started, next })
   process.stdout.write(`${lines.join('\n')}\n`)
   return 0
 }

@@ -39,7 +39,7 @@ export async function runVerb(options: RunOptions): Promise<number> {
   try {
     void pipeline.start()
     await pipeline.finished
-    const lines = renderSummary(pipeline.stats(), { elapsedMs: Date.now() - started, colours: process.stdout.isTTY === true })
+    const lines = renderSummary(pipeline.stats(), { elapsedMs: Date.now() - started })
     if (options.untilEnd) process.stdout.write(`${lines.join('\n')}\n`)
     return 0
   } finally {

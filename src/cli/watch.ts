@@ -26,7 +26,7 @@ export function watch(pipeline: { stats(): PipelineStats }, { plainEveryMs, top 
     const sample: ViewSample = { stats: pipeline.stats(), at: Date.now() }
     if (update === undefined) process.stdout.write(`${renderLine(sample, previous)}\n`)
     else {
-      update(renderView(sample, previous, products, process.stdout.columns ?? COLUMNS_DEFAULT).join('\n'))
+      update(renderView(sample, previous, products, process.stdout.columns || COLUMNS_DEFAULT).join('\n'))
       if (top !== undefined && sample.stats.state === 'running' && sample.at - askedAt >= ASK_TOP_MS) {
         askedAt = sample.at
         asking = top().then(

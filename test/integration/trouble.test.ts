@@ -106,7 +106,7 @@ test('ClickHouse over TLS is trusted with its authority, and without it the run 
   expect([await refused.exit(), refused.complaints.join('\n')]).toEqual([2, expect.stringContaining('clickhouse.tls.ca')])
 })
 
-test('rows wait for a ClickHouse that goes away; a shutdown that cannot end is ended by shutdown.timeout or by a second SIGTERM', async () => {
+test('rows wait for a ClickHouse that goes away; shutdown.timeout or a second SIGTERM ends a shutdown that cannot end', async () => {
   const front = await proxy()
   const own = await freshTopics(brokers, 1)
   const more = { clickhouse: { url: front.url, maxRetries: 1 }, shutdown: { timeout: '1500ms' } }

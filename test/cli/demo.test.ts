@@ -1,0 +1,62 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts')
+const run = promisify(execFile)
+let directory = ''
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ctr-demo-'))
+})
+afterAll(() => rm(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }))
+
+async function ended(child: ChildProcess): Promise<{ code: number | null; output: string }> {
+  let output = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    output += chunk
+  })
+  child.stderr?.on('data', (chunk: Buffer) => {
+    output += chunk
+  })
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+  return { code, output }
+}
+
+describe('ctr demo', () => {
+  test('shows the engine at work, sums up, and leaves rows that ctr query finds', async () => {
+    const child = spawn(process.execPath, [MAIN, 'demo', '--rate', '20k', '--duration', '14s', '--set', 'window.size=2s'], {
+      cwd: directory,
+    })
+    const { code, output } = await ended(child)
+    expect([code, output]).toEqual([0, expect.stringMatching(/running: [\d,]+ events\/s/)])
+    expect(output).toMatch(/ledger\s+exact/)
+    expect(output).toMatch(/rows written\s+[\d,]*\d{3}/)
+    expect(output).toMatch(/late\s+[1-9]/)
+    expect(output).toMatch(/invalid\s+[1-9]/)
+    expect(output).toContain('Try next:')
+    const sql =
+      'SELECT product_id, sum(impressions) > sum(clicks) FROM ctr_windows GROUP BY product_id ORDER BY sum(impressions) DESC LIMIT 1'
+    const query = await run(process.execPath, [MAIN, 'query', '--format', 'CSV', sql], { cwd: directory })
+    expect(query.stdout).toBe('"p-0001",1\n')
+  })
+
+  test('draws the live view on a terminal, with the top products, and Ctrl-C ends it cleanly', async () => {
+    const command = `stty cols 100 rows 40; exec '${process.execPath}' '${MAIN}' demo --rate 20k --set window.size=1s --set time.outOfOrderness=1s --set clickhouse.embedded=./view`
+    const child = spawn('script', ['-qefc', command, '/dev/null'], { cwd: directory, stdio: ['pipe', 'pipe', 'pipe'] })
+    let seen = ''
+    let pressed = false // a second Ctrl-C would force it
+    child.stdout.on('data', (chunk: Buffer) => {
+      seen += chunk
+      if (!pressed && /p-0001\s/.test(seen)) pressed = child.stdin.write('\x03') || true
+    })
+    const limit = setTimeout(() => child.kill('SIGKILL'), 50_000)
+    const { code, output } = await ended(child)
+    clearTimeout(limit)
+    expect([code, output]).toEqual([0, expect.stringContaining('top products')])
+    expect(output).toMatch(/ledger\s+.*exact/)
+  })
+})
