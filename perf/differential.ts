@@ -1,10 +1,12 @@
 /**
- * Proves fast ≡ exact over made-up events: node perf/differential.ts [--count 10000000] [--seed 1]
+ * Looks for a difference between the fast parser (shapes, then scan) and the exact one over made-up events:
+ * node perf/differential.ts [--count 10000000] [--seed 1]
  * Exit code 0 when no difference was found, 1 with the event that shows one.
  */
 import { parseArgs } from 'node:util'
 import { REASONS } from '../src/decode/event.ts'
-import { compareParsers } from '../test/support/compare-parsers.ts'
+import { exact } from '../src/decode/exact.ts'
+import { compareParsers, shapedScan } from '../test/support/compare-parsers.ts'
 
 const { values } = parseArgs({ options: { count: { type: 'string', default: '10000000' }, seed: { type: 'string', default: '1' } } })
 const count = Number(values.count)
@@ -15,7 +17,9 @@ if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed)) {
 }
 
 const began = performance.now()
+const fast = shapedScan()
 const comparison = compareParsers({
+  parsers: { scan: fast.scan, exact },
   count,
   seed,
   judgeEvery: 20,
@@ -34,6 +38,7 @@ const share = (part: number, whole: number) => `${part.toLocaleString('en')} (${
 console.log(`${count.toLocaleString('en')} events of seed ${seed}: no difference between scan and exact`)
 console.log(`  valid by exact      ${share(valid, count)}`)
 console.log(`  accepted by scan    ${share(accepted, count)}, ${((100 * accepted) / valid).toFixed(1)} % of the valid ones`)
+console.log(`  by shapes           ${share(fast.hits(), count)}`)
 console.log(`  judged by oracle    ${share(judged, count)}`)
 reasons.forEach((reasonCount, reason) => {
   if (reasonCount > 0) console.log(`  ${(REASONS[reason] ?? '').padEnd(18)}  ${share(reasonCount, count)}`)

@@ -149,22 +149,10 @@ export class Pipeline {
 
   /** Stops cleanly, within shutdown.timeout; `finished` tells how it went. */
   async drain(): Promise<void> {
-    if (this.state === 'starting') {
-      await this.#stop()
-      return
-    }
-    if (this.state !== 'running') return
-    const timer = setTimeout(() => {
-      const seconds = this.#options.shutdownTimeout / 1000
-      this.#fail(
-        new CtrError(
-          'CTR_SHUTDOWN_TIMEOUT',
-          `not drained within shutdown.timeout (${seconds} s)${this.#trouble === '' ? '' : `: ${this.#trouble}`}; ` +
-            'nothing is lost, the next start reads on from the committed offsets',
-        ),
-      )
-    }, this.#options.shutdownTimeout)
-    await this.#finish(false).catch((error: unknown) => this.#fail(error))
+    if (this.state !== 'starting' && this.state !== 'running') return
+    const timer = setTimeout(() => this.#giveUp(), this.#options.shutdownTimeout)
+    const stopping = this.state === 'starting' ? this.#stop() : this.#finish(false)
+    await stopping.catch((error: unknown) => this.#fail(error))
     clearTimeout(timer)
   }
 
@@ -218,8 +206,7 @@ export class Pipeline {
     })
     const marks = await safe
     if (marks === undefined || marks.length === 0 || sameMarks(marks, this.#committed)) return
-    await this.#options.source.commit(marks)
-    this.#committed = marks
+    if (await this.#options.source.commit(marks)) this.#committed = marks
   }
 
   /** Drains everything; `emitAll` also emits the windows still open, as the end of a bounded run does. */
@@ -229,13 +216,13 @@ export class Pipeline {
     this.#halt.abort()
     await this.#options.source.stop()
     await this.#maintaining
+    await this.#checkpointing // a barrier behind the end would never be answered
     await this.#intake.tell(BLOCK.tick, 0, 0, 0)
     await this.#intake.tell(BLOCK.end, 0, emitAll ? 1 : 0, 0)
     const marks = this.#intake.lowWaterMarks()
     await this.#pool.done
     await this.#sink.ended
     await this.#options.letters.settled()
-    await this.#checkpointing
     this.#checkLedger()
     if (marks.length > 0) await this.#options.source.commit(marks)
     await this.#stop()
@@ -262,6 +249,15 @@ export class Pipeline {
     this.#halt.abort()
     await this.#release()
     this.#resolve()
+  }
+
+  #giveUp(): void {
+    const seconds = this.#options.shutdownTimeout / 1000
+    const why = this.#trouble === '' ? '' : `: ${this.#trouble}`
+    const rest = 'nothing is lost, the next start reads on from the committed offsets'
+    const failure = new CtrError('CTR_SHUTDOWN_TIMEOUT', `not drained within shutdown.timeout (${seconds} s)${why}; ${rest}`)
+    if (this.state === 'stopped') this.#reject(failure)
+    else this.#fail(failure)
   }
 
   #fail(error: unknown): void {

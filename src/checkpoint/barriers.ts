@@ -32,6 +32,7 @@ export class Barriers {
   async cut(marks: readonly LowWaterMark[], lettersSettled: Promise<void>): Promise<readonly LowWaterMark[]> {
     assert(this.#pending === undefined, 'one barrier is under way at a time', { number: this.#number })
     const number = ++this.#number
+    lettersSettled.catch(() => {}) // awaited below, when the sink has answered; until then its failure is not unhandled
     const acknowledged = new Promise<void>((resolve) => {
       this.#pending = { number, marks, lettersSettled, resolve }
     })

@@ -1,6 +1,7 @@
 /** `ctr query`: one statement to the configured ClickHouse, its answer to stdout. */
-import { Writable } from 'node:stream'
+import { Transform, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import type { WriteStream } from 'node:tty'
 import type { DataFormat } from '@clickhouse/client'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -47,7 +48,8 @@ export async function runQuery(
       query: sql,
       clickhouse_settings: { default_format: (format ?? READABLE) as DataFormat, wait_end_of_query: 1, ...PLAIN },
     })
-    await pipeline(answer.stream, keepOpen(output))
+    if ((output as Partial<WriteStream>).isTTY) await pipeline(answer.stream, harmless(), keepOpen(output))
+    else await pipeline(answer.stream, keepOpen(output))
   } catch (error) {
     if ((error as { code?: unknown }).code !== 'EPIPE') throw explainQuery(error, endpoint)
   } finally {
@@ -55,6 +57,20 @@ export async function runQuery(
     await client.close()
     front?.close()
   }
+}
+
+/** Product ids come from outside and may hold control characters; a terminal must not obey them. */
+function harmless(): Transform {
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const shown = Buffer.from(chunk)
+      for (let at = 0; at < shown.length; at++) {
+        const byte = shown[at] ?? 0
+        if ((byte < 0x20 && byte !== 0x0a && byte !== 0x09) || byte === 0x7f) shown[at] = 0x3f
+      }
+      done(null, shown)
+    },
+  })
 }
 
 /** ClickHouse's own words about the statement; else the connection's trouble. */

@@ -32,10 +32,12 @@ export async function runVerb(options: RunOptions): Promise<number> {
     throw error
   })
   log.info({ url: server.url }, 'health and metrics')
-  stop.signal.addEventListener('abort', () => {
+  const onStop = () => {
     log.info({ signal: stop.signal.reason }, 'stopping')
     void pipeline.drain()
-  })
+  }
+  if (stop.signal.aborted) onStop()
+  else stop.signal.addEventListener('abort', onStop)
   try {
     void pipeline.start()
     await pipeline.finished

@@ -3,6 +3,7 @@
  *
  * The slot is reused for every event: nothing is allocated per event, and times stay unboxed in a Float64Array.
  */
+import { randomBytes } from 'node:crypto'
 import { LIMITS } from '../config/limits.ts'
 import type { DeadLetterCode } from '../dlq/dead-letter.ts'
 
@@ -76,12 +77,13 @@ export class EventSlot {
   readonly productView = new DataView(this.product.buffer)
 }
 
-export const HASH_SEED = 0x811c9dc5 | 0
+/** Another one in every process, so that nobody can make product ids that all fall into one slot. */
+export const HASH_SEED = randomBytes(4).readInt32LE()
 
 /** One step of the product hash: four bytes, little-endian, missing ones zero. */
 export function mixHash(hash: number, word: number): number {
   const mixed = Math.imul(hash ^ word, 0x9e3779b1)
-  return mixed ^ (mixed >>> 15)
+  return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b)
 }
 
 /** Hash of a product's bytes, a word at a time; `shape.ts` computes the same while it reads them. */

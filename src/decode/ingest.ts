@@ -9,6 +9,7 @@
  */
 import { CtrError } from '../errors.ts'
 import { windowStart } from '../window/assign.ts'
+import type { Partition } from '../window/partition.ts'
 import type { TimeRules } from '../window/task.ts'
 import { decompress } from './codecs.ts'
 import { crc32c } from './crc32c.ts'
@@ -24,8 +25,13 @@ import { learnShape, type Shape } from './shape.ts'
 export const DONE = 0
 export const RING_FULL = 1
 export const LETTERS_FULL = 2
+/** So many new windows were entered that the watermark should be published before more are. */
+export const MANY_WINDOWS = 3
 /** What `run` returns. */
-export type IngestStatus = typeof DONE | typeof RING_FULL | typeof LETTERS_FULL
+export type IngestStatus = typeof DONE | typeof RING_FULL | typeof LETTERS_FULL | typeof MANY_WINDOWS
+
+/** One delivery may span hours of event time; its windows must not all be open at once. */
+const ENTERED_MAX = 64
 
 /** Rules of the configuration that decide what becomes of a record; times in ms. */
 export interface IngestRules extends TimeRules {
@@ -60,6 +66,8 @@ const STRANGERS_MAX = 1 << 20
 export class Ingest {
   /** The worker whose ring was full when `run` last returned RING_FULL. */
   fullWorker = 0
+  /** Windows entered since the watermark could last be published. */
+  #entered = 0
   /** Totals since start; invalid by reason number. */
   impressions = 0
   clicks = 0
@@ -88,6 +96,7 @@ export class Ingest {
   run(cursor: Cursor): IngestStatus {
     const { partition, times } = cursor
     this.#blocks.begin(cursor.task.time.task, partition.partition)
+    this.#entered = 0
     times[WINDOW_END] = 0 // the published watermark may have moved since the window was cached
     times[MAX_TIME] = partition.maxEventTime
     let status: IngestStatus = DONE
@@ -142,15 +151,18 @@ export class Ingest {
   }
 
   #readRecords(cursor: Cursor): IngestStatus {
-    const { records: bytes, view, times, recordsEnd, outside, partition } = cursor
+    const { records: bytes, view, times, recordsEnd, outside, partition, header } = cursor
     const slot = this.#slot
-    const futureFrom = cursor.header.baseTimestamp + this.#rules.futureTolerance
+    const futureFrom = (header.logAppendTime ? header.maxTimestamp : header.baseTimestamp) + this.#rules.futureTolerance
     const leftBefore = cursor.left
     let left = leftBefore
     let at = cursor.recordAt
-    let passed = 0
     let status: IngestStatus = DONE
     while (left > 0) {
+      if (this.#entered >= ENTERED_MAX) {
+        status = MANY_WINDOWS
+        break
+      }
       const length = varint(bytes, at)
       const body = at + varintSize(bytes, at)
       const next = body + length
@@ -167,8 +179,8 @@ export class Ingest {
         break
       }
       if (outside && this.#isOutside(cursor, offsetAt)) {
+        partition.read-- // taken back below, with those that were read
         left--
-        passed++
         at = next
         continue
       }
@@ -181,7 +193,8 @@ export class Ingest {
         words = slot.productView
       }
       const time = slot.time[0]!
-      if (reason === REASON.VALID && time > futureFrom) reason = this.#checkFuture(cursor, body + 1, time)
+      // A record older than its batch's first one (its delta is negative, an odd varint) can't be judged by that one's time.
+      if (reason === REASON.VALID && (time > futureFrom || (bytes[body + 1]! & 1) === 1)) reason = this.#checkFuture(cursor, body + 1, time)
       if (reason !== REASON.VALID) {
         if (this.#letters.full) {
           status = LETTERS_FULL
@@ -197,16 +210,13 @@ export class Ingest {
           break
         }
         if (time > times[MAX_TIME]!) times[MAX_TIME] = time
-      } else {
-        partition.late++
-        this.late++
-      }
+      } else this.#countLate(partition)
       left--
       at = next
     }
-    partition.read += leftBefore - left - passed
+    partition.read += leftBefore - left
     cursor.left = left
-    if (status === DONE) partition.position = Math.min(cursor.header.lastOffset + 1, partition.boundOffset)
+    if (status === DONE) partition.position = Math.min(header.lastOffset + 1, partition.boundOffset)
     else this.#stopAt(cursor, at)
     return status
   }
@@ -236,12 +246,18 @@ export class Ingest {
     const timestampAt = recordAt + varintSize(cursor.records, recordAt) + 1
     const offsetAt = timestampAt + varintSize(cursor.records, timestampAt)
     const offset = cursor.header.baseOffset + varint(cursor.records, offsetAt)
-    if (offset > cursor.partition.position) cursor.partition.position = offset
+    // What a damaged record says of itself must not move the position out of its batch.
+    if (offset > cursor.partition.position && offset <= cursor.header.lastOffset) cursor.partition.position = offset
   }
 
   #isOutside(cursor: Cursor, offsetAt: number): boolean {
     const offset = cursor.header.baseOffset + varint(cursor.records, offsetAt)
     return offset < cursor.partition.position || offset >= cursor.partition.boundOffset
+  }
+
+  #countLate(partition: Partition): void {
+    partition.late++
+    this.late++
   }
 
   /** Makes the event's window the cached one; false when the event is late. */
@@ -252,7 +268,7 @@ export class Ingest {
     const end = start + windowSize
     const lateAt = end + allowedLateness + outOfOrderness
     if (times[MAX_TIME]! >= lateAt || end + allowedLateness <= cursor.task.time.published) return false
-    partition.enterWindow(end, cursor.header.baseOffset + varint(cursor.records, offsetAt), times[MAX_TIME]!)
+    if (partition.enterWindow(end, cursor.header.baseOffset + varint(cursor.records, offsetAt), times[MAX_TIME]!)) this.#entered++
     times[WINDOW_START] = start
     times[WINDOW_END] = end
     times[LATE_AT] = lateAt
@@ -340,7 +356,7 @@ export class Ingest {
     this.#corrupt(cursor, cursor.at, cursor.end, 1, reason)
   }
 
-  /** What lies at `at` is not a batch of format 2, so it isn't known where the next one begins. Kafka's source refuses such bytes before. */
+  /** What lies there is not a batch of format 2, so it isn't known where the next one begins. Kafka's source refuses such bytes before. */
   #unframed(cursor: Cursor): never {
     const { partition, header } = cursor
     const magic = `magic byte ${header.magic}, wanted ${MAGIC}`

@@ -13,11 +13,14 @@ import { Partition } from '../window/partition.ts'
 import { isIdle, Task } from '../window/task.ts'
 import { Cursor, type TaskInput } from './cursor.ts'
 import { Dictionary } from './dictionary.ts'
-import { DONE, type Ingest, type IngestRules, type IngestStatus, RING_FULL } from './ingest.ts'
+import { DONE, type Ingest, type IngestRules, type IngestStatus, MANY_WINDOWS, RING_FULL } from './ingest.ts'
 
 const WAIT_MS = 1000
 /** Nothing is fetched for a paused partition, so nobody tells its end offset: it is asked for when it is older than this. */
-const PAUSED_END_MAX_AGE_MS = 1000
+/** What is known of the end of a paused or idle partition is asked again when it is older. */
+const END_MAX_AGE_MS = 1000
+/** An idle partition whose end can't be heard for so long, or for the idle timeout if that is longer, is not taken for idle any more. */
+const IDLE_UNHEARD_MAX_MS = 10_000
 
 export interface IntakeOptions {
   readonly rules: IngestRules
@@ -45,7 +48,8 @@ export class Intake implements SourceHandler {
   readonly #options: IntakeOptions
   #source: Source | undefined
   #resolveEnded: () => void = () => {}
-  #dropped: number[] = []
+  readonly #dropped: number[] = []
+  #telling: Promise<void> | undefined
   #stopped = false
   #askedEndOffsetsAt = 0
 
@@ -100,6 +104,7 @@ export class Intake implements SourceHandler {
       this.tasks.delete(partition)
       this.#dropped.push(partition)
     }
+    if (this.#options.bounded && this.partitions.length > 0) for (const partition of this.partitions) this.#checkEnd(partition)
   }
 
   /** Without a wait, which is the rule, it is done when it returns: no promise per delivery. */
@@ -137,6 +142,7 @@ export class Intake implements SourceHandler {
     if (state === undefined) return
     state.endOffset = endOffset
     state.endOffsetHeardAt = this.#options.clock()
+    if (endOffset > state.position) this.#awake(state)
     if (this.#options.bounded && state.boundOffset === Number.POSITIVE_INFINITY) state.boundOffset = endOffset
     this.#checkEnd(state)
   }
@@ -169,6 +175,7 @@ export class Intake implements SourceHandler {
     await this.#tellDropped()
     this.#markIdle(now)
     for (const task of [...this.tasks.values()]) await this.advance(task)
+    for (const writer of this.#options.writers) writer.wake()
     this.#sweep()
   }
 
@@ -189,7 +196,8 @@ export class Intake implements SourceHandler {
   async #readRest(cursor: Cursor, first: IngestStatus): Promise<void> {
     const { ingest, lettersRoom } = this.#options
     for (let status = first; status !== DONE; status = ingest.run(cursor)) {
-      await this.#wait(status === RING_FULL ? this.#roomIn(ingest.fullWorker) : lettersRoom())
+      if (status === MANY_WINDOWS) await this.advance(cursor.task)
+      else await this.#wait(status === RING_FULL ? this.#roomIn(ingest.fullWorker) : lettersRoom())
       if (this.#stopped || !this.partitions.includes(cursor.partition)) return
     }
     await this.advance(cursor.task)
@@ -207,6 +215,7 @@ export class Intake implements SourceHandler {
     const { pause, resume } = time.alignment()
     for (const partition of pause) {
       partition.paused = true
+      this.#awake(partition)
       this.#source?.pause(partition.topicIndex, partition.partition)
     }
     for (const partition of resume) {
@@ -221,7 +230,9 @@ export class Intake implements SourceHandler {
     const { idleTimeout } = this.#options.rules
     const unsure: Partition[] = []
     for (const partition of this.partitions) {
-      if (partition.paused && now - partition.endOffsetHeardAt >= PAUSED_END_MAX_AGE_MS) unsure.push(partition)
+      const unheard = now - partition.endOffsetHeardAt
+      if ((partition.paused || partition.idle) && unheard >= END_MAX_AGE_MS) unsure.push(partition)
+      if (partition.idle && unheard > Math.max(idleTimeout, IDLE_UNHEARD_MAX_MS)) this.#awake(partition)
       if (partition.idle || partition.ended || partition.paused || now - partition.lastRecordAt < idleTimeout) continue
       if (isIdle(partition, now, idleTimeout)) partition.idle = true
       else unsure.push(partition)
@@ -229,6 +240,13 @@ export class Intake implements SourceHandler {
     if (unsure.length === 0 || now - this.#askedEndOffsetsAt < Math.min(1000, idleTimeout)) return
     this.#askedEndOffsetsAt = now
     this.#source?.refreshEndOffsets(unsure).catch(() => {}) // asked again next time
+  }
+
+  /** The partition holds its task's watermark again, for the idle timeout at least. */
+  #awake(partition: Partition): void {
+    if (!partition.idle) return
+    partition.idle = false
+    partition.lastRecordAt = this.#options.clock()
   }
 
   #sweep(): void {
@@ -249,11 +267,17 @@ export class Intake implements SourceHandler {
     return true
   }
 
-  async #tellDropped(): Promise<void> {
-    while (this.#dropped.length > 0) {
-      const task = this.#dropped[0] ?? 0
+  /** Whoever comes waits for the same telling: each task that has left is dropped once, before anything new of it is told. */
+  #tellDropped(): Promise<void> {
+    this.#telling ??= this.#tellEach().finally(() => {
+      this.#telling = undefined
+    })
+    return this.#telling
+  }
+
+  async #tellEach(): Promise<void> {
+    for (let task = this.#dropped[0]; task !== undefined && !this.#stopped; task = this.#dropped[0]) {
       await this.tell(BLOCK.drop, task, 0, 0, () => this.#dropped.shift())
-      if (this.#stopped) return
     }
   }
 

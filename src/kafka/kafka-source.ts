@@ -140,15 +140,19 @@ class KafkaSource implements Source {
     await this.#lanes?.refreshEndOffsets(partitions)
   }
 
-  async commit(marks: readonly LowWaterMark[]): Promise<void> {
+  async commit(marks: readonly LowWaterMark[]): Promise<boolean> {
     const own = marks.flatMap(({ topicIndex, partition, offset, maxEventTime }) => {
       const lane = this.#lanes?.at(topicIndex, partition)
       if (lane === undefined) return []
       return [{ topic: lane.topic, partition, offset: String(offset), metadata: encodeOffsetMetadata(maxEventTime) }]
     })
-    if (own.length === 0 || this.#committing !== undefined) return
+    if (own.length === 0 || this.#committing !== undefined) return false
+    let committed = false
     this.#committing = this.#consumer
       .commitOffsets(own)
+      .then(() => {
+        committed = true
+      })
       .catch((error: unknown) => {
         const reason = error instanceof Error ? error.message : String(error)
         this.#options.logger.warn({ partitions: own.length, reason }, 'offsets not committed; the next commit covers them')
@@ -157,6 +161,7 @@ class KafkaSource implements Source {
         this.#committing = undefined
       })
     await within(COMMIT_MAX_MS, this.#committing)
+    return committed
   }
 
   async stop(): Promise<void> {

@@ -271,6 +271,7 @@ export class LaneGroup implements FetchListener {
 
   /** The broker no longer, or not yet, has the position: retention has passed us, or the topic is another one. */
   async #recover(lane: Lane): Promise<void> {
+    await lane.delivering
     const fact = (await this.#lookUp([lane])).get(keyOf(lane))
     if (fact === undefined || lane.gone) return
     const { position, topicIndex, partition } = lane
@@ -283,6 +284,7 @@ export class LaneGroup implements FetchListener {
         this.#tell((handler) => handler.skipped(topicIndex, partition, fact.earliest))
       } else {
         const again = { topicIndex, partition, position: fact.earliest, maxEventTime: undefined, endOffset: lane.endOffset }
+        lane.paused = false // the handler's new partition is not
         this.#tell((handler) => handler.revoked([lane]))
         this.#tell((handler) => handler.assigned([again]))
       }

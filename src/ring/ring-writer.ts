@@ -111,6 +111,12 @@ export class RingWriter {
     Atomics.notify(this.#control, HEAD_WORD)
   }
 
+  /** Wakes the reader if it sleeps while a quarter of the ring waits for it; with less, whoever has news for it will wake it. */
+  wakeWhenFilled(): void {
+    this.#tail = Atomics.load(this.#control, TAIL_WORD)
+    if (((this.#head - this.#tail) | 0) * 4 >= this.#capacity) this.wake()
+  }
+
   /** Drops the open block, as if it had never been opened. */
   abandon(): void {
     assert(this.#open >= 0, 'abandon follows open')

@@ -53,7 +53,8 @@ interface Answer {
 /** The request handler of an HTTP server. It never rejects: what goes wrong is the answer. */
 export function frontHandler(options: FrontOptions): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    const url = new URL(request.url ?? '/', 'http://front')
+    const url = URL.parse(request.url ?? '/', 'http://front')
+    if (url === null) return void response.writeHead(400).end('bad request target\n')
     response.setHeader('X-ClickHouse-Server-Display-Name', 'ctr-embedded')
     if (url.pathname === '/ping') return void response.end('Ok.\n')
     const refusal = authenticate(request, url.searchParams, options)

@@ -81,7 +81,9 @@ class GeneratorSource implements Source {
     }
   }
 
-  async commit(): Promise<void> {}
+  async commit(): Promise<boolean> {
+    return true
+  }
 
   async stop(): Promise<void> {
     this.#gate.stop()

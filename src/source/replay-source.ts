@@ -81,7 +81,9 @@ class ReplaySource implements Source {
 
   async refreshEndOffsets(): Promise<void> {}
 
-  async commit(): Promise<void> {}
+  async commit(): Promise<boolean> {
+    return true
+  }
 
   async stop(): Promise<void> {
     this.#gate.stop()

@@ -56,7 +56,8 @@ export interface Source {
   resume(topicIndex: number, partition: number): void
   /** Asks for fresh end offsets of these partitions; answers through `endOffset`. */
   refreshEndOffsets(partitions: readonly { topicIndex: number; partition: number }[]): Promise<void>
-  commit(marks: readonly LowWaterMark[]): Promise<void>
+  /** False when they were not committed; a later call with newer marks makes up for it. */
+  commit(marks: readonly LowWaterMark[]): Promise<boolean>
   /** No batch is delivered after this resolves; offsets can still be committed until `close`. */
   stop(): Promise<void>
   close(): Promise<void>

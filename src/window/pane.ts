@@ -12,6 +12,8 @@ type Counts = Uint32Array | Float64Array
 
 /** No single count can pass this before the pane is widened. */
 const WIDEN_AT = 0xffff_0000
+/** A burst of windows must not be remembered for ever. */
+const SPARE_MAX = 4
 
 export class Pane {
   readonly start: number
@@ -83,7 +85,7 @@ export class Panes {
     const at = this.open.indexOf(pane)
     assert(at >= 0 && !pane.dirty, 'only an open, emitted pane is purged', { start: pane.start, dirty: pane.dirty })
     this.open.splice(at, 1)
-    if (pane.counts instanceof Uint32Array) this.#spare.push(pane.counts)
+    if (pane.counts instanceof Uint32Array && this.#spare.length < SPARE_MAX) this.#spare.push(pane.counts)
   }
 
   /** Whether any open pane has counted the product. */

@@ -46,9 +46,11 @@ export class Partition {
     this.lastRecordAt = now
   }
 
-  /** Notes that the event at `offset` goes into the window that ends at `end`; only the first one of a window counts. */
-  enterWindow(end: number, offset: number, maxEventTimeBefore: number): void {
-    if (!this.#windows.has(end)) this.#windows.set(end, { offset, maxEventTime: maxEventTimeBefore })
+  /** Notes that the event at `offset` goes into the window that ends at `end`; only the first one of a window counts, and gives true. */
+  enterWindow(end: number, offset: number, maxEventTimeBefore: number): boolean {
+    if (this.#windows.has(end)) return false
+    this.#windows.set(end, { offset, maxEventTime: maxEventTimeBefore })
+    return true
   }
 
   /** Forgets windows that end at or before `end`: they are purged. */

@@ -45,7 +45,8 @@ describe('ctr demo', () => {
   })
 
   test('draws the live view on a terminal, with the top products, and Ctrl-C ends it cleanly', async () => {
-    const command = `stty cols 100 rows 40; exec '${process.execPath}' '${MAIN}' demo --rate 20k --set window.size=1s --set time.outOfOrderness=1s --set clickhouse.embedded=./view`
+    const sets = ['window.size=1s', 'time.outOfOrderness=1s', 'clickhouse.embedded=./view'].map((set) => `--set ${set}`).join(' ')
+    const command = `stty cols 100 rows 40; exec '${process.execPath}' '${MAIN}' demo --rate 20k ${sets}`
     const child = spawn('script', ['-qefc', command, '/dev/null'], { cwd: directory, stdio: ['pipe', 'pipe', 'pipe'] })
     let seen = ''
     let pressed = false // a second Ctrl-C would force it

@@ -4,7 +4,7 @@ import { Cursor } from '../../src/decode/cursor.ts'
 import { Dictionary } from '../../src/decode/dictionary.ts'
 import { REASON, REASONS } from '../../src/decode/event.ts'
 import { EventBlocks } from '../../src/decode/event-blocks.ts'
-import { DONE, Ingest, type IngestRules, LETTERS_FULL, type Rejected, RING_FULL } from '../../src/decode/ingest.ts'
+import { DONE, Ingest, type IngestRules, LETTERS_FULL, MANY_WINDOWS, type Rejected, RING_FULL } from '../../src/decode/ingest.ts'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
@@ -279,4 +279,46 @@ describe('lateness', () => {
   test('leaves the low-water mark at the first event of the oldest open window', () => {
     expect(run([12, 20, 3, 30]).lowWater()).toEqual({ offset: 0, maxEventTime: undefined })
   })
+})
+
+describe('an event ahead of its record is invalid whatever its batch begins with', () => {
+  test('where the broker stamped the batch and the producer’s clock is wrong', () => {
+    const { ingest, cursor, partition } = bench()
+    const year = 365 * 86_400_000
+    const bytes = encodeBatch([{ topic: 'impressions', partition: 3, offset: 0, recordTimestamp: NOW + year, value: event(0, NOW + year) }])
+    bytes[22]! |= 8
+    bytes.writeBigInt64BE(BigInt(NOW), 35)
+    ingest.run(cursor(bytes))
+    expect(partition).toMatchObject({ invalid: 1, counted: 0 })
+  })
+
+  test('where the record is older than the first of its batch', () => {
+    const { ingest, cursor, partition } = bench()
+    const records = [NOW + 600_000, NOW].map((recordTimestamp, offset) => ({
+      topic: 'impressions',
+      partition: 3,
+      offset,
+      recordTimestamp,
+      value: event(offset, NOW + 600_000),
+    }))
+    ingest.run(cursor(encodeBatch(records)))
+    expect(partition).toMatchObject({ invalid: 1, counted: 1 })
+  })
+})
+
+test('a delivery that spans many windows stops, so that the watermark can close them', () => {
+  const { ingest, cursor, partition, task, drain, counted } = bench()
+  const records = Array.from({ length: 200 }, (_, offset) => {
+    const time = NOW + offset * 10_000
+    return { topic: 'impressions', partition: 3, offset, recordTimestamp: time, value: event(0, time) }
+  })
+  const reading = cursor(encodeBatch(records))
+  let stops = 0
+  while (ingest.run(reading) === MANY_WINDOWS) {
+    stops++
+    expect(partition.position).toBe(64 * stops)
+    task.time.publish(task.time.watermark())
+  }
+  drain()
+  expect([stops, counted.length, partition.position]).toEqual([3, 200, 200])
 })

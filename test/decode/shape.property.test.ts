@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { CLICK, EventSlot, hashProduct, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../../src/decode/event.ts'
 import { exact } from '../../src/decode/exact.ts'
-import { scan } from '../../src/decode/scan.ts'
-import { learnShape, type Shape } from '../../src/decode/shape.ts'
+import { learnShape } from '../../src/decode/shape.ts'
 import { Random } from '../../src/source/random.ts'
-import { compareParsers } from '../support/compare-parsers.ts'
+import { compareParsers, shapedScan } from '../support/compare-parsers.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
 const EVENT =
@@ -90,24 +89,10 @@ test('keys may come in any order and spelling, with white space and values of an
 })
 
 test(`whatever any shape accepts is what the exact parser makes of it, mutated events, seed ${SEED}`, () => {
-  const shapes: Shape[] = []
-  let hits = 0
-  const withShapes: typeof scan = (bytes, start, end, slot) => {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    for (const shape of shapes) {
-      if (!shape(bytes, view, start, end, slot)) continue
-      hits++
-      return true
-    }
-    if (!scan(bytes, start, end, slot)) return false
-    const shape = learnShape(bytes, start, end)
-    if (shape !== undefined) shapes.push(shape)
-    if (shapes.length > 20) shapes.shift()
-    return true
-  }
-  const comparison = compareParsers({ count: 60_000, seed: SEED, judgeEvery: 10, parsers: { scan: withShapes, exact } })
+  const { scan: shaped, hits } = shapedScan()
+  const comparison = compareParsers({ count: 60_000, seed: SEED, judgeEvery: 10, parsers: { scan: shaped, exact } })
   expect(comparison.difference).toBeUndefined()
-  expect(hits).toBeGreaterThan(200)
+  expect(hits()).toBeGreaterThan(200)
 })
 
 test(`one or two bytes changed at random, seed ${SEED}`, () => {

@@ -5,6 +5,7 @@
 import { CLICK, EventSlot, hashProduct, PRODUCT_END, PRODUCT_HASH, PRODUCT_START, REASON, REASONS } from '../../src/decode/event.ts'
 import { exact } from '../../src/decode/exact.ts'
 import { scan } from '../../src/decode/scan.ts'
+import { learnShape, type Shape } from '../../src/decode/shape.ts'
 import { EventMutator, MUTATED_MAX_BYTES } from './mutate.ts'
 import { judge } from './oracle.ts'
 
@@ -104,4 +105,29 @@ function show(value: Uint8Array): string {
   const buffer = Buffer.from(value.subarray(0, 2000))
   const cut = value.length > 2000 ? ` … (${value.length} bytes)` : ''
   return `text: ${JSON.stringify(buffer.toString('latin1'))}\nhex:  ${buffer.toString('hex')}${cut}`
+}
+
+const SHAPES_MAX = 20
+
+/** The scanner as the engine uses it: shapes learned from what it has accepted come first. `hits` counts what they accepted. */
+export function shapedScan(): { scan: typeof scan; hits(): number } {
+  const shapes: Shape[] = []
+  let hits = 0
+  const shaped: typeof scan = (bytes, start, end, slot) => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    for (const shape of shapes) {
+      if (!shape(bytes, view, start, end, slot)) continue
+      hits++
+      return true
+    }
+    if (!scan(bytes, start, end, slot)) return false
+    // Code is compiled for each, so not from every event.
+    if (shapes.length < SHAPES_MAX || bytes[start + 20] === 0x65) {
+      const shape = learnShape(bytes, start, end)
+      if (shape !== undefined) shapes.unshift(shape)
+      if (shapes.length > SHAPES_MAX) shapes.pop()
+    }
+    return true
+  }
+  return { scan: shaped, hits: () => hits }
 }

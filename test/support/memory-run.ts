@@ -210,9 +210,10 @@ class MemorySource implements Source {
     }
   }
 
-  async commit(marks: readonly LowWaterMark[]): Promise<void> {
+  async commit(marks: readonly LowWaterMark[]): Promise<boolean> {
     this.#committing = true
     if (!this.#stopped || this.#options.killAfter === undefined) this.committed = marks
+    return true
   }
 
   async stop(): Promise<void> {
