@@ -93,7 +93,7 @@ const kafka = z.strictObject({
   requestTimeout: duration('Limit on one request to a broker.', '30s', { min: SECOND, max: 10 * MINUTE }),
   checkCrc: flag('Verify the CRC-32C of every record batch (about 1 ns a byte).', false),
   onCorruptBatch: defaulted(
-    choice("What to do with a record batch that can't be read: stop with an error, or dead-letter it and go on.", ['stop', 'skip']),
+    choice('At bytes that are no whole record batch: stop with an error, or dead-letter them and go on.', ['stop', 'skip']),
     'stop',
     'stop',
   ),
