@@ -7,6 +7,7 @@
  * - A handler that makes us wait is awaited in line for a moment, since a ring has room again soon. After INLINE_WAIT_MS kafkajs is let
  *   go and the lane is held instead: heartbeats, rebalances and the other lanes go on however long the pipeline stands still.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Cluster } from 'kafkajs'
 import type { Logger } from 'pino'
 import { sleep } from '../clock.ts'
@@ -51,6 +52,7 @@ export class LaneGroup implements FetchListener {
   readonly #seen = new Set<string>()
   readonly #stopping = new AbortController()
   #silent = false
+  #turns: Promise<void> = Promise.resolve()
 
   /** `partitionsAtStart`: how many partitions each topic had when the source started; later ones are read from their beginning. */
   constructor(options: LaneGroupOptions, control: LaneControl, partitionsAtStart: ReadonlyMap<string, number>) {
@@ -140,9 +142,19 @@ export class LaneGroup implements FetchListener {
 
   /** One partition of one fetch response, as kafkajs' eachBatch gets it. Never rejects. */
   async take(batch: Batch): Promise<void> {
-    const { fetchedOffset, rawMessages } = batch as Batch & { fetchedOffset: string; rawMessages: { value: FetchedRecords }[] }
-    const lane = this.#lanes.get(keyOf(batch))
+    const { rawMessages } = batch as Batch & { rawMessages: { value: FetchedRecords }[] }
     const records = rawMessages[0]?.value
+    const frame = records?.frame?.generation === records?.generation ? records?.frame : undefined
+    frame?.retain()
+    await this.#turn()
+    const taken = this.#takeNow(batch, records)
+    frame?.release()
+    await taken
+  }
+
+  async #takeNow(batch: Batch, records: FetchedRecords | undefined): Promise<void> {
+    const { fetchedOffset } = batch as Batch & { fetchedOffset: string }
+    const lane = this.#lanes.get(keyOf(batch))
     if (!lane?.announced || records === undefined || this.#stopping.signal.aborted) return
     const stale = records.frame !== undefined && records.frame.generation !== records.generation
     if (stale || lane.delivering !== undefined || Number(fetchedOffset) > lane.position) {
@@ -172,6 +184,15 @@ export class LaneGroup implements FetchListener {
     if (lane.delivering === undefined) return
     lane.detached = true
     this.#applyHold(lane)
+  }
+
+  /**
+   * One partition at a time, with a turn of the event loop before each: meanwhile the socket is read, so that the broker goes on sending
+   * the next response while this one is worked on.
+   */
+  #turn(): Promise<void> {
+    this.#turns = this.#turns.then(nextTurn)
+    return this.#turns
   }
 
   /** A handler that throws or rejects ends the source; the promise itself never rejects. */

@@ -1,6 +1,6 @@
 import type { Cluster } from 'kafkajs'
 import { pino } from 'pino'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { FetchedRecords } from '../../src/kafka/fetch-response.ts'
 import { FramePool } from '../../src/kafka/frame-pool.ts'
 import type { Lane } from '../../src/kafka/lane.ts'
@@ -121,9 +121,14 @@ test('the frame is kept until the handler is done with it', async () => {
   const { take, wait } = await joined({ earliest: 0, latest: 50, committed: 0 })
   const frame = new FramePool().take(100_000)!
   let open: () => void = () => {}
-  wait(() => new Promise((resolve) => (open = resolve)))
+  let handed = false
+  wait(() => {
+    handed = true
+    return new Promise((resolve) => (open = resolve))
+  })
   const taking = take(0, 0, ten(0), frame, 0)
   frame.release()
+  await vi.waitFor(() => expect(handed).toBe(true)) // it is handed over a turn later
   expect(frame.generation).toBe(0)
   open()
   await taking
