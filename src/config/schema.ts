@@ -81,7 +81,7 @@ const kafka = z.strictObject({
     'committed',
   ),
   startTimestamp: time('First record time to read; only with startFrom: timestamp.', LIMITS.eventTimeEndMs).optional(),
-  fetchBytesPerPartition: size('Most bytes fetched at once from a partition.', '1MiB', {
+  fetchBytesPerPartition: size('Most bytes fetched at once from a partition.', '2MiB', {
     min: LIMITS.fetchMinBytes,
     max: LIMITS.fetchMaxBytes,
   }),

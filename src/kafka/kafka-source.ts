@@ -39,7 +39,7 @@ const CLOSE_MAX_MS = 10_000
 /** A fetch is answered at once when this much is there, else after `maxWaitMs`. */
 const FETCH_MIN_BYTES = 64 * 1024
 /** Of one response: enough for the round trip to be small beside it, little enough to stay in the cache. */
-const FETCH_MAX_BYTES = 8 * 1024 * 1024
+const FETCH_MAX_BYTES = 16 * 1024 * 1024
 const LANES_AT_ONCE = 32
 /** With pauses of up to 2 s: a broker that restarts finds the member it knows, instead of waiting its session out. */
 const CONSUMER_RETRIES = 30
