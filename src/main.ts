@@ -4,7 +4,7 @@
  */
 import { enableCompileCache } from 'node:module'
 
-// Compiled code is kept in the system's temporary folder: starting takes a third less CPU from the second time on. Where it can't be
+// Compiled code is kept in the system's temporary folder: starting takes less CPU from the second time on. Where it can't be
 // written, nothing is lost but that. What follows is imported later, so that it is covered.
 enableCompileCache()
 const { main } = await import('./cli/program.ts')

@@ -77,8 +77,8 @@ export class EventBlocks {
   }
 
   /**
-   * Publishes all open blocks. A worker is woken only when much waits for it: waking costs main a system call, about as much as a hundred
-   * events, and nothing is emitted before a watermark comes, which wakes it too.
+   * Publishes all open blocks. A worker is woken only when much waits for it: waking costs main a system call, as much as many events,
+   * and nothing is emitted before a watermark comes, which wakes it too.
    */
   closeAll(): void {
     for (let worker = 0; worker < this.writers.length; worker++) {

@@ -68,7 +68,7 @@ describe('a task that has left', () => {
   })
 
   test('ends a bounded run when what is left has ended', async () => {
-    const { intake, assign } = bench(true)
+    const { intake } = bench(true)
     intake.assigned([0, 1].map((partition) => ({ topicIndex: 0, partition, position: 0, maxEventTime: undefined, endOffset: partition })))
     let ended = false
     void intake.ended.then(() => {
@@ -79,7 +79,6 @@ describe('a task that has left', () => {
     intake.revoked([{ topicIndex: 0, partition: 1 }])
     await new Promise(setImmediate)
     expect(ended).toBe(true)
-    expect(assign).toBeDefined()
   })
 })
 
@@ -103,15 +102,12 @@ describe('an idle partition', () => {
     expect(intake.partitions[0]).toMatchObject({ idle: false })
   })
 
-  test('awakes when it is paused, and holds the watermark until it has been heard of again', async () => {
+  test('awakes when it is paused, because nothing can be heard from it then', async () => {
     const { intake, feed, asked } = await idle()
-    await feed(0, 0, NOW + 50_000)
-    intake.partitions[0]!.idle = true
+    intake.partitions[0]!.maxEventTime = NOW + 50_000
     await feed(1, 1, NOW + 1)
-    intake.partitions[0]!.idle = true
-    await intake.maintain()
     expect(asked).toContain('pause 0')
-    expect(intake.partitions[0]).toMatchObject({ paused: true })
+    expect(intake.partitions[0]).toMatchObject({ paused: true, idle: false })
   })
 
   test('is asked about again and again, and is not idle any more when nobody answers', async () => {
