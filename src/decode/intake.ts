@@ -109,10 +109,11 @@ export class Intake implements SourceHandler {
 
   /** Without a wait, which is the rule, it is done when it returns: no promise per delivery. */
   batch(batches: RecordBatches): Promise<void> | undefined {
+    if (this.#stopped) return undefined
     if (this.#dropped.length > 0) return this.#tellDropped().then(() => this.batch(batches))
     const partition = this.#find(batches.topicIndex, batches.partition)
     const task = this.tasks.get(batches.partition)
-    if (partition === undefined || task === undefined || this.#stopped) return undefined
+    if (partition === undefined || task === undefined) return undefined
     partition.lastRecordAt = this.#options.clock()
     partition.idle = false
     const cursor = new Cursor(task, partition, batches.bytes, batches.start, batches.end)

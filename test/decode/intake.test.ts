@@ -67,6 +67,17 @@ describe('a task that has left', () => {
     expect(kinds().filter((kind) => kind.startsWith('drop'))).toEqual(['drop 1', 'drop 2'])
   })
 
+  test('and could not be told of before the run was stopped holds no delivery up', async () => {
+    const { intake, writers, assign, feed } = bench()
+    assign(0, 0)
+    assign(0, 1)
+    while (writers[0]!.tryPut(BLOCK.tick, 9)) {}
+    intake.revoked([{ topicIndex: 0, partition: 1 }])
+    intake.stop()
+    await feed(0, 0, NOW)
+    expect(intake.partitions[0]).toMatchObject({ read: 0 })
+  })
+
   test('ends a bounded run when what is left has ended', async () => {
     const { intake } = bench(true)
     intake.assigned([0, 1].map((partition) => ({ topicIndex: 0, partition, position: 0, maxEventTime: undefined, endOffset: partition })))
