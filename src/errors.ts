@@ -22,6 +22,12 @@ export type CtrErrorCode =
   | 'CTR_WORKER_DIED'
   | 'CTR_SINK_DIED'
   | 'CTR_LEDGER'
+  | 'CTR_CHECKPOINT_STORE'
+  | 'CTR_CHECKPOINT_CORRUPT'
+  | 'CTR_CHECKPOINT_FAILED'
+  | 'CTR_STATE_MISMATCH'
+  | 'CTR_STALLED'
+  | 'CTR_SELFTEST'
   | 'CTR_SHUTDOWN_TIMEOUT'
 
 /** `retriable`: the same call may succeed later without anybody changing anything. */
@@ -40,6 +46,6 @@ export class CtrError extends Error {
 /** Process exit code for a failure: 2 for wrong usage or configuration (a wrong password too), 1 for anything else. */
 export function exitCodeOf(error: unknown): 1 | 2 {
   if (!(error instanceof CtrError)) return 1
-  const usage: readonly CtrErrorCode[] = ['CTR_USAGE', 'CTR_CONFIG', 'CTR_KAFKA_AUTH', 'CTR_CLICKHOUSE_AUTH']
+  const usage: readonly CtrErrorCode[] = ['CTR_USAGE', 'CTR_CONFIG', 'CTR_KAFKA_AUTH', 'CTR_CLICKHOUSE_AUTH', 'CTR_STATE_MISMATCH']
   return usage.includes(error.code) ? 2 : 1
 }

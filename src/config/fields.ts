@@ -60,6 +60,15 @@ export function integerOrAuto(description: string, range: Range) {
   return defaulted(field(parse, description, { kind: 'integer', choices: ['auto'], ...range }), 'auto', 'auto')
 }
 
+/** A whole number, or `unlimited` (the default), which reads as Infinity. */
+export function integerOrUnlimited(description: string, range: Range) {
+  const parse = (input: unknown): Parsed<number> => {
+    if (input === 'unlimited' || input === Number.POSITIVE_INFINITY) return { value: Number.POSITIVE_INFINITY }
+    return inRange(parseInteger(input), range, String, 'a whole number or unlimited', 'write unlimited or a number')
+  }
+  return defaulted(field(parse, description, { kind: 'integer', choices: ['unlimited'], ...range }), Number.POSITIVE_INFINITY, 'unlimited')
+}
+
 /** true or false. */
 export function flag(description: string, defaultValue: boolean) {
   const parse = (input: unknown): Parsed<boolean> => {

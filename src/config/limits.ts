@@ -30,6 +30,9 @@ export const LIMITS = {
   eventTimeEndMs: 253_402_300_800_000,
 } as const
 
+/** kafka.clientId when none is given. Members of this name may be anybody, so they are not taken for oneself. */
+export const CLIENT_ID_DEFAULT = 'ctr'
+
 assert(
   LIMITS.revisionMax * 2 ** LIMITS.countBits + 2 ** LIMITS.countBits - 1 <= Number.MAX_SAFE_INTEGER,
   'a row version is exact in a double',

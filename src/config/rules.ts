@@ -127,6 +127,15 @@ const RULES: readonly Rule[] = [
     },
   },
   {
+    keys: ['checkpoint.s3'],
+    check: ({ checkpoint: { s3 } }) => {
+      if ((s3.accessKeyId === undefined) === (s3.secretAccessKey === undefined)) return undefined
+      const [given, absent] = s3.accessKeyId === undefined ? ['secretAccessKey', 'accessKeyId'] : ['accessKeyId', 'secretAccessKey']
+      const remedy = "give both, or neither for the AWS SDK's credentials chain"
+      return { path: ['checkpoint', 's3', absent], message: `is missing, but ${given} is given`, remedy }
+    },
+  },
+  {
     keys: ['time.maxDrift', 'window.size'],
     check: ({ time, window }) => {
       if (time.maxDrift >= window.size) return undefined

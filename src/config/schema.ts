@@ -3,8 +3,22 @@
  * Rules between keys are in rules.ts; reading files and the environment is load.ts.
  */
 import { z } from 'zod'
-import { choice, defaulted, duration, durationWithoutDefault, flag, integer, integerOrAuto, list, pem, size, text, time } from './fields.ts'
-import { LIMITS } from './limits.ts'
+import {
+  choice,
+  defaulted,
+  duration,
+  durationWithoutDefault,
+  flag,
+  integer,
+  integerOrAuto,
+  integerOrUnlimited,
+  list,
+  pem,
+  size,
+  text,
+  time,
+} from './fields.ts'
+import { CLIENT_ID_DEFAULT, LIMITS } from './limits.ts'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND
@@ -15,6 +29,9 @@ const DAY = 24 * HOUR
 const EMBEDDED_DEFAULT = './.ctr/clickhouse'
 /** Where dead letters go when neither `deadLetter.topic` nor `deadLetter.file` is given. */
 const DEAD_LETTER_TOPIC_DEFAULT = 'ctr-dead-letters'
+
+/** Where checkpoints go when `checkpoint.storage` isn't given. */
+const CHECKPOINT_STORAGE_DEFAULT = './.ctr/checkpoints'
 
 const MAX_DRIFT_DEFAULT_MS = MINUTE
 
@@ -59,7 +76,13 @@ const topicOrName = z.preprocess((input) => (typeof input === 'string' ? { name:
 
 const kafka = z.strictObject({
   brokers: list('Brokers to start from; the others are found through them.', broker, ['localhost:9092'], 100),
-  clientId: defaulted(text("Name of this client in the brokers' logs and quotas.", { max: 249 }), 'ctr', 'ctr'),
+  clientId: defaulted(
+    text('Name of this process to the brokers. Let the processes of a group have different ones: a crash then costs no session timeout.', {
+      max: 249,
+    }),
+    CLIENT_ID_DEFAULT,
+    CLIENT_ID_DEFAULT,
+  ),
   groupId: defaulted(text('Consumer group; processes of the same group share the partitions.', { max: 249 }), 'ctr', 'ctr'),
   topics: list(
     'Input topics. They must be co-partitioned: partition i of each belongs together.',
@@ -167,6 +190,43 @@ const deadLetter = z
   })
   .transform((section) => (section.file === undefined ? { ...section, topic: section.topic ?? DEAD_LETTER_TOPIC_DEFAULT } : section))
 
+const checkpoint = z.strictObject({
+  interval: duration('How often a checkpoint is taken.', '10s', { min: 100, max: DAY }),
+  timeout: duration('A checkpoint that is not complete after so long is given up; the next one is tried.', '10m', {
+    min: SECOND,
+    max: DAY,
+  }),
+  minPause: duration('Least time between the end of a checkpoint and the next one.', '500ms', { min: 0, max: DAY }),
+  storage: defaulted(
+    text('Where checkpoints are kept: a directory, file:///directory, s3://bucket/prefix, or none.', {
+      max: 4096,
+      pattern: /^(?:none|s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/\S*)?|file:\/\/\/.*|(?![A-Za-z][A-Za-z0-9+.-]*:\/\/).*)$/,
+      remedy: 'write a directory, file:///directory, s3://bucket/prefix, or none',
+    }),
+    CHECKPOINT_STORAGE_DEFAULT,
+    CHECKPOINT_STORAGE_DEFAULT,
+  ),
+  retain: integer('How many checkpoints of a task are kept.', 3, { min: 1, max: 1000 }),
+  tolerableFailures: integerOrUnlimited('After more failed checkpoints in a row than this, the pipeline is restarted.', {
+    min: 0,
+    max: 1_000_000,
+  }),
+  savepointOnStop: flag('Take a savepoint on SIGTERM, so that the next start reads nothing twice.', true),
+  s3: z
+    .strictObject({
+      endpoint: text("Address of the S3 server; AWS's own when not given.", {
+        pattern: /^https?:\/\/[^/@\s]+\/?$/,
+        remedy: 'write http://host:9000 or https://host',
+      }).optional(),
+      region: defaulted(text('Region.', { max: 64 }), 'us-east-1', 'us-east-1'),
+      pathStyle: flag('Put the bucket into the path instead of the host name; most servers but AWS want it.', false),
+      accessKeyId: text('Access key. Default: the credentials chain of the AWS SDK.', { secret: true }).optional(),
+      secretAccessKey: text('Secret key.', { secret: true }).optional(),
+    })
+    .prefault({})
+    .meta({ description: 'The S3 server of an s3:// storage.' }),
+})
+
 const sections = z.strictObject({
   tenant: defaulted(
     text('Written in every row, so that several installations can share a table.', { max: LIMITS.tenantMaxBytes }),
@@ -189,11 +249,36 @@ const sections = z.strictObject({
     })
     .prefault({})
     .meta({ description: 'How results are written.' }),
+  checkpoint: checkpoint.prefault({}).meta({ description: 'State to start from after a crash, a deploy or a rebalance.' }),
+  restart: z
+    .strictObject({
+      attempts: integer('How often the pipeline is restarted inside the process, within restart.window, before the process gives up.', 3, {
+        min: 0,
+        max: 1000,
+      }),
+      delay: duration('Pause before a restart.', '10s', { min: 0, max: HOUR }),
+      window: duration('Failures further apart than this are counted anew.', '10m', { min: SECOND, max: 30 * DAY }),
+    })
+    .prefault({})
+    .meta({ description: 'What happens when the pipeline fails.' }),
+  watchdog: z
+    .strictObject({
+      stallTimeout: duration('Lag without progress for so long: reconnect; twice as long: not ready; three times: fail.', '1m', {
+        min: SECOND,
+        max: DAY,
+      }),
+    })
+    .prefault({})
+    .meta({ description: 'What happens when nothing happens.' }),
   deadLetter: deadLetter.prefault({}).meta({ description: "Where input goes that can't be counted." }),
   http: z
     .strictObject({
       host: defaulted(text('Address to listen on; 0.0.0.0 for all.', { max: 253 }), '127.0.0.1', '127.0.0.1'),
       port: integer('Port of /livez, /readyz and /metrics; 0 takes a free one.', 9464, { min: 0, max: 65_535 }),
+      token: text('Bearer token that savepoint requests must carry; without it they are taken from the loopback only.', {
+        secret: true,
+        min: 8,
+      }).optional(),
     })
     .prefault({})
     .meta({ description: 'Health and metrics.' }),

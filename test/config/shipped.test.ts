@@ -27,14 +27,15 @@ test('the ConfigMap is sound with the keys of the example Secret, and nothing bu
   const map = parse(readFileSync(path('k8s/config.yaml'), 'utf8')) as { data: { 'ctr.yaml': string } }
   const secret = parse(readFileSync(path('k8s/secret.example.yaml'), 'utf8')) as { stringData: Record<string, string> }
   const file = temporaryFile(map.data['ctr.yaml'])
-  expect(loadConfig({ file, env: secret.stringData }).kafka.security.sasl?.username).toBe('ctr')
+  const { kafka } = loadConfig({ file, env: { ...secret.stringData, POD_NAME: 'ctr-1' } })
+  expect([kafka.security.sasl?.username, kafka.clientId]).toEqual(['ctr', 'ctr-1'])
   expect(() => loadConfig({ file, env: {} })).toThrow('configuration')
 })
 
 test('a container is given longer to stop than the engine takes', () => {
   const file = temporaryFile('')
   const shutdownSeconds = loadConfig({ file, env: {} }).shutdown.timeout / 1000
-  const deployment = readFileSync(path('k8s/deployment.yaml'), 'utf8')
-  expect(Number(/terminationGracePeriodSeconds: (\d+)/.exec(deployment)?.[1])).toBeGreaterThan(shutdownSeconds)
+  const pods = readFileSync(path('k8s/statefulset.yaml'), 'utf8')
+  expect(Number(/terminationGracePeriodSeconds: (\d+)/.exec(pods)?.[1])).toBeGreaterThan(shutdownSeconds)
   expect(Number(/stop_grace_period: (\d+)s/.exec(readFileSync(path('docker/compose.yaml'), 'utf8'))?.[1])).toBeGreaterThan(shutdownSeconds)
 })
