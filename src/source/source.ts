@@ -1,10 +1,13 @@
 /**
  * The port through which record batches come in: Kafka, files, the generator and simulated brokers stand behind it.
  *
- * Protocol: `start` calls `assigned` before the first batch of a partition. Calls of `batch` for one partition come in offset order and
- * never overlap; for different partitions they may interleave. The bytes belong to the source again as soon as the returned promise settles
- * (or the call returns undefined). A source never calls after `stop` has resolved.
+ * Protocol: `start` calls `assigned` before the first batch of a partition, and a source that can begin anywhere calls `restore` before
+ * that. Calls of `batch` for one partition come in offset order and never overlap; for different partitions they may interleave. The bytes
+ * belong to the source again as soon as the returned promise settles (or the call returns undefined). A source never calls after `stop` has
+ * resolved.
  */
+
+import type { LedgerTotals } from '../window/ledger.ts'
 
 /** A partition as it is handed over: where to begin, and what was known of its prefix when that position was committed. */
 export interface AssignedPartition {
@@ -14,8 +17,26 @@ export interface AssignedPartition {
   readonly position: number
   /** Largest event time (ms) in the prefix before `position`; undefined when nothing is known. */
   readonly maxEventTime: number | undefined
+  /** The ledger of that prefix; undefined when it begins here. */
+  readonly totals?: LedgerTotals | undefined
   /** Bounded runs: the first offset not to read. */
   readonly endOffset: number | undefined
+}
+
+/** A partition before it is handed over: where it would begin by what the source knows, and what else would do. */
+export interface OfferedPartition extends AssignedPartition {
+  /** Offsets that can be read: from `earliest`, and up to but not including `latest`. */
+  readonly earliest: number
+  readonly latest: number
+  /**
+   * Where the offered position comes from: a low-water mark of this engine, an offset that somebody else committed, or nothing committed
+   * (or a start that the user has asked for: then state that was kept doesn't count).
+   */
+  readonly origin: 'mark' | 'foreign' | 'none' | 'asked'
+  /** Of the committed mark, see TaskFacts; absent: 0. */
+  readonly lineage?: number | undefined
+  /** Records that open windows need lie below `earliest`: only what was kept can make up for them. */
+  readonly lost?: boolean | undefined
 }
 
 /** Record batches (magic 2), header included, possibly compressed, back to back in `bytes` from `start` to `end`. */
@@ -33,9 +54,14 @@ export interface LowWaterMark {
   readonly partition: number
   readonly offset: number
   readonly maxEventTime: number | undefined
+  readonly totals?: LedgerTotals | undefined
+  /** Of its task, see TaskFacts. */
+  readonly lineage?: number | undefined
 }
 
 export interface SourceHandler {
+  /** May give other positions than those offered, where state was kept that goes on from there. `assigned` follows, or `revoked`. */
+  restore?(offered: readonly OfferedPartition[]): Promise<readonly AssignedPartition[]>
   assigned(partitions: readonly AssignedPartition[]): void
   /** The partitions have left this process; nothing more comes from them. */
   revoked(partitions: readonly { topicIndex: number; partition: number }[]): void
@@ -51,6 +77,8 @@ export interface SourceHandler {
 }
 
 export interface Source {
+  /** Why nothing comes at present, in words for an operator, while the source tries on; undefined when all is well. */
+  readonly trouble?: string | undefined
   start(handler: SourceHandler): Promise<void>
   pause(topicIndex: number, partition: number): void
   resume(topicIndex: number, partition: number): void
@@ -58,6 +86,8 @@ export interface Source {
   refreshEndOffsets(partitions: readonly { topicIndex: number; partition: number }[]): Promise<void>
   /** False when they were not committed; a later call with newer marks makes up for it. */
   commit(marks: readonly LowWaterMark[]): Promise<boolean>
+  /** Drops every connection and takes up the work anew, at the positions reached; for a source over a network that seems stuck. */
+  reconnect?(): Promise<void>
   /** No batch is delivered after this resolves; offsets can still be committed until `close`. */
   stop(): Promise<void>
   close(): Promise<void>

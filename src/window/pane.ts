@@ -7,8 +7,9 @@
  * Counts are 32 bits wide until the window holds WIDEN_AT events; then they become doubles, exact to 2^53.
  */
 import { assert } from '../assert.ts'
+import { CELL_WORDS } from '../ring/layout.ts'
 
-type Counts = Uint32Array | Float64Array
+type Counts = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
 /** No single count can pass this before the pane is widened. */
 const WIDEN_AT = 0xffff_0000
@@ -39,7 +40,7 @@ export class Panes {
   readonly #widenAt: number
   /** Products there is room for. */
   #capacity = 64
-  #spare: Uint32Array[] = []
+  #spare: Uint32Array<ArrayBuffer>[] = []
 
   constructor(windowSize: number, widenAt = WIDEN_AT) {
     this.#size = windowSize
@@ -57,20 +58,24 @@ export class Panes {
     }
   }
 
-  /** Counts `count` events, pairs (id << 1 | click, time - base) from words[at]. */
+  /** Counts `count` events, pairs (id << 1 | click, time - base) from words[at]. Near a window's end events of two windows take turns. */
   add(words: Int32Array, at: number, count: number, base: number): void {
     const end = at + count * 2
     let low = 0
     let high = 0
     let counts: Counts = EMPTY
     let pane: Pane | undefined
+    let other: Pane | undefined
     let from = at
     for (let i = at; i < end; i += 2) {
       const relative = words[i + 1]!
       if (relative < low || relative >= high) {
         if (pane) pane.total += (i - from) >> 1
         from = i
-        pane = this.#paneAt(base + relative, count)
+        const left = pane
+        const time = base + relative
+        pane = other !== undefined && time >= other.start && time < other.end ? other : this.#paneAt(time, count)
+        other = left
         low = pane.start - base
         high = pane.end - base
         counts = pane.counts
@@ -78,6 +83,25 @@ export class Panes {
       counts[words[i]!]! += 1
     }
     if (pane) pane.total += (end - from) >> 1
+  }
+
+  /** Puts `count` cells back that a checkpoint had: words[at] on, see BLOCK.restore. A clean pane's rows are known to be safe. */
+  restore(start: number, words: Int32Array, doubles: Float64Array, at: number, count: number, dirty: boolean, emitted: boolean): void {
+    let sum = 0
+    for (let i = 0, cell = at; i < count; i++, cell += CELL_WORDS) sum += doubles[(cell >> 1) + 1]! + doubles[(cell >> 1) + 2]!
+    const pane = this.#paneAt(start, sum)
+    const { counts } = pane
+    if (emitted) pane.emitted ??= counts instanceof Uint32Array ? new Uint32Array(counts.length / 2) : new Float64Array(counts.length / 2)
+    for (let i = 0, cell = at; i < count; i++, cell += CELL_WORDS) {
+      const id = words[cell]!
+      const impressions = doubles[(cell >> 1) + 1]!
+      const clicks = doubles[(cell >> 1) + 2]!
+      counts[id * 2]! += impressions
+      counts[id * 2 + 1]! += clicks
+      if (emitted && !dirty) pane.emitted![id]! += impressions + clicks
+    }
+    pane.total += sum
+    pane.dirty = dirty
   }
 
   /** Takes a pane out; its memory serves the next one. */
@@ -95,7 +119,8 @@ export class Panes {
 
   #paneAt(time: number, coming: number): Pane {
     const start = Math.floor(time / this.#size) * this.#size
-    let pane = this.open.find((candidate) => candidate.start === start)
+    let pane: Pane | undefined
+    for (const candidate of this.open) if (candidate.start === start) pane = candidate
     if (pane === undefined) {
       pane = new Pane(start, start + this.#size, this.#takeCounts())
       this.open.push(pane)
@@ -108,7 +133,7 @@ export class Panes {
     return pane
   }
 
-  #takeCounts(): Uint32Array {
+  #takeCounts(): Uint32Array<ArrayBuffer> {
     const spare = this.#spare.pop()
     if (spare === undefined) return new Uint32Array(this.#capacity * 2)
     spare.fill(0)

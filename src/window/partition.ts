@@ -2,14 +2,32 @@
  * What main knows of one partition: how far it has been read, its event time, the windows its events went into, its ledger.
  *
  * Low-water mark: the first offset that any window not yet purged may need. For every open window the offset of the first event that
- * went into it is kept, with the largest event time before that event; the smallest of those offsets, or the position when no window is
- * open, is where a restart must begin to rebuild every open window exactly. Lateness depends on the prefix only, so the largest event
- * time at the mark belongs to it.
+ * went into it is kept, with the largest event time and the ledger's totals before that event; the smallest of those offsets, or the
+ * position when no window is open, is where a restart must begin to rebuild every open window exactly. Lateness depends on the prefix
+ * only, so the largest event time at the mark belongs to it.
+ *
+ * Two ledgers: read, counted, late and invalid count since this process has the partition; `totals` adds what was read of it before.
  */
+import type { WindowFacts } from '../checkpoint/manifest.ts'
+import type { LedgerTotals } from './ledger.ts'
 
-interface WindowStart {
+/** One open window of the partition. Times in ms. */
+export interface OpenWindow {
+  /** First offset that went into it, and the largest event time and the totals before that. */
   readonly offset: number
   readonly maxEventTime: number
+  readonly totals: LedgerTotals
+  /** Events of the partition counted into it. */
+  events: number
+}
+
+/** Where a partition begins: what a checkpoint or a committed offset says of it. */
+export interface PartitionStart {
+  readonly position: number
+  /** Largest event time below `position`, ms; undefined before the first event. */
+  readonly maxEventTime: number | undefined
+  /** Totals below `position`; undefined when the ledger begins here. */
+  readonly totals?: LedgerTotals | undefined
 }
 
 export class Partition {
@@ -34,47 +52,94 @@ export class Partition {
   counted = 0
   late = 0
   invalid = 0
+  /** The invalid ones by the number of their reason; as long as the largest number seen. */
+  readonly invalidBy: number[] = []
+  /** Open windows by their end. */
+  readonly windows = new Map<number, OpenWindow>()
 
-  readonly #windows = new Map<number, WindowStart>()
+  readonly #before: LedgerTotals
+  readonly #reasons: readonly string[]
 
-  constructor(topicIndex: number, partition: number, position: number, maxEventTime: number | undefined, now: number) {
+  /** `reasons` names the numbers of `invalidBy`. */
+  constructor(topicIndex: number, partition: number, start: PartitionStart, reasons: readonly string[], now: number) {
     this.topicIndex = topicIndex
     this.partition = partition
-    this.position = position
-    this.maxEventTime = maxEventTime ?? Number.NEGATIVE_INFINITY
+    this.position = start.position
+    this.maxEventTime = start.maxEventTime ?? Number.NEGATIVE_INFINITY
     this.boundOffset = Number.POSITIVE_INFINITY
     this.lastRecordAt = now
+    this.#before = start.totals ?? { first: start.position, read: 0, counted: 0, late: 0, invalid: {} }
+    this.#reasons = reasons
   }
 
-  /** Notes that the event at `offset` goes into the window that ends at `end`; only the first one of a window counts, and gives true. */
-  enterWindow(end: number, offset: number, maxEventTimeBefore: number): boolean {
-    if (this.#windows.has(end)) return false
-    this.#windows.set(end, { offset, maxEventTime: maxEventTimeBefore })
-    return true
+  /** Counts records that can't be counted as events. */
+  refuse(reason: number, records: number): void {
+    this.invalid += records
+    this.invalidBy[reason] = (this.invalidBy[reason] ?? 0) + records
   }
 
-  /** Forgets windows that end at or before `end`: they are purged. */
-  leaveWindows(end: number): void {
-    for (const key of this.#windows.keys()) if (key <= end) this.#windows.delete(key)
+  /** Totals of all offsets below the position, of which `unread` more than the ledger says are read already. */
+  totals(unread = 0): LedgerTotals {
+    const before = this.#before
+    const invalid: Record<string, number> = { ...before.invalid }
+    this.invalidBy.forEach((count, number) => {
+      const reason = this.#reasons[number] ?? String(number)
+      invalid[reason] = (invalid[reason] ?? 0) + count
+    })
+    return {
+      first: before.first,
+      read: before.read + this.read + unread,
+      counted: before.counted + this.counted,
+      late: before.late + this.late,
+      invalid,
+    }
+  }
+
+  /**
+   * The open window that ends at `end`; made, with `made` then true, when the event at `offset` is the first that goes into it. `unread` as
+   * for totals.
+   */
+  enterWindow(end: number, offset: number, maxEventTimeBefore: number, unread: number): { window: OpenWindow; made: boolean } {
+    const known = this.windows.get(end)
+    if (known !== undefined) return { window: known, made: false }
+    const window = { offset, maxEventTime: maxEventTimeBefore, totals: this.totals(unread), events: 0 }
+    this.windows.set(end, window)
+    return { window, made: true }
+  }
+
+  /** Opens windows again that a checkpoint had open. */
+  reopen(windows: readonly WindowFacts[]): void {
+    for (const { end, offset, maxEventTime, totals, events } of windows) {
+      this.windows.set(end, { offset, maxEventTime: maxEventTime ?? Number.NEGATIVE_INFINITY, totals, events })
+    }
+  }
+
+  /** Forgets windows that end at or before `end`: they are purged. Their events are added to `closed`, by window end. */
+  leaveWindows(end: number, closed: Map<number, number>): void {
+    for (const [key, window] of this.windows) {
+      if (key > end) continue
+      closed.set(key, (closed.get(key) ?? 0) + window.events)
+      this.windows.delete(key)
+    }
   }
 
   /** End of its oldest open window; Infinity when none is open. */
   firstOpenWindowEnd(): number {
     let first = Number.POSITIVE_INFINITY
-    for (const end of this.#windows.keys()) if (end < first) first = end
+    for (const end of this.windows.keys()) if (end < first) first = end
     return first
   }
 
-  /** Start of the low-water mark's window, or the position; and the largest event time before it (undefined: none). */
-  lowWater(): { offset: number; maxEventTime: number | undefined } {
-    let offset = this.position
-    let maxEventTime = this.maxEventTime
-    for (const window of this.#windows.values()) {
-      if (window.offset < offset) {
-        offset = window.offset
-        maxEventTime = window.maxEventTime
-      }
+  /** Start of the low-water mark's window, or the position; with the largest event time (undefined: none) and the totals before it. */
+  lowWater(): { offset: number; maxEventTime: number | undefined; totals: LedgerTotals } {
+    let { position: offset, maxEventTime } = this
+    let totals: LedgerTotals | undefined
+    for (const window of this.windows.values()) {
+      if (window.offset >= offset) continue
+      offset = window.offset
+      maxEventTime = window.maxEventTime
+      totals = window.totals
     }
-    return { offset, maxEventTime: Number.isFinite(maxEventTime) ? maxEventTime : undefined }
+    return { offset, maxEventTime: Number.isFinite(maxEventTime) ? maxEventTime : undefined, totals: totals ?? this.totals() }
   }
 }

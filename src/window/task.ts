@@ -6,6 +6,7 @@
  * It is published to the workers only when it passes a window's end or a window's end + lateness, because nothing happens in between.
  * Whether a window counts as purged is decided by the published watermark, on main and in the workers alike.
  */
+import type { WindowLedgerRow } from './ledger.ts'
 import type { Partition } from './partition.ts'
 
 /** The configuration's window and time sections, ms. */
@@ -20,12 +21,17 @@ export interface TimeRules {
 export class Task {
   readonly task: number
   readonly partitions: Partition[] = []
+  /** See TaskFacts. */
+  readonly lineage: number
   /** ms; -Infinity before the first one. */
   published = Number.NEGATIVE_INFINITY
   readonly #rules: TimeRules
+  /** Events by the end of windows that were purged and not taken yet. */
+  readonly #closed = new Map<number, number>()
 
-  constructor(task: number, rules: TimeRules) {
+  constructor(task: number, rules: TimeRules, lineage = 0) {
     this.task = task
+    this.lineage = lineage
     this.#rules = rules
   }
 
@@ -55,7 +61,25 @@ export class Task {
   /** The workers have been told: windows that ended `lateness` before are purged. */
   publish(watermark: number): void {
     this.published = watermark
-    for (const partition of this.partitions) partition.leaveWindows(watermark - this.#rules.allowedLateness)
+    for (const partition of this.partitions) partition.leaveWindows(watermark - this.#rules.allowedLateness, this.#closed)
+  }
+
+  /** What was counted into the windows purged since the last call. */
+  takeClosed(): WindowLedgerRow[] {
+    const rows = [...this.#closed].map(([end, events]) => this.#row(end, events))
+    this.#closed.clear()
+    return rows
+  }
+
+  /** What is counted so far into the windows still open. */
+  openWindows(): WindowLedgerRow[] {
+    const open = new Map<number, number>()
+    for (const { windows } of this.partitions) for (const [end, { events }] of windows) open.set(end, (open.get(end) ?? 0) + events)
+    return [...open].map(([end, events]) => this.#row(end, events))
+  }
+
+  #row(end: number, events: number): WindowLedgerRow {
+    return { task: this.task, start: end - this.#rules.windowSize, end, events }
   }
 
   /** No partition of it may bring anything soon: all are idle or ended, and there is at least one. */

@@ -4,9 +4,13 @@ import { isIdle, Task, type TimeRules } from '../../src/window/task.ts'
 
 const RULES: TimeRules = { windowSize: 10, outOfOrderness: 5, allowedLateness: 5, idleTimeout: 100, maxDrift: 50 }
 
+function partitionAt(topicIndex: number, position: number, maxEventTime: number | undefined, now = 0): Partition {
+  return new Partition(topicIndex, 0, { position, maxEventTime }, ['VALID', 'EMPTY', 'TYPE'], now)
+}
+
 function taskOf(...times: (number | undefined)[]): Task {
   const task = new Task(0, RULES)
-  times.forEach((time, i) => void task.partitions.push(new Partition(i, 0, 0, time, 0)))
+  times.forEach((time, i) => void task.partitions.push(partitionAt(i, 0, time)))
   return task
 }
 
@@ -63,7 +67,7 @@ describe('alignment', () => {
 
   test('holds the others near the first window while a partition has had no record', () => {
     const task = taskOf(150, undefined)
-    task.partitions[0]!.enterWindow(100, 0, Number.NEGATIVE_INFINITY)
+    task.partitions[0]!.enterWindow(100, 0, Number.NEGATIVE_INFINITY, 0)
     expect(task.alignment().pause.length).toBe(1)
     task.partitions[0]!.maxEventTime = 140
     expect(task.alignment().pause.length).toBe(0)
@@ -79,7 +83,7 @@ describe('alignment', () => {
 
 describe('a partition is idle', () => {
   const partition = () => {
-    const it = new Partition(0, 0, 7, undefined, 1000)
+    const it = partitionAt(0, 7, undefined, 1000)
     it.endOffset = 7
     it.endOffsetHeardAt = 1100
     return it
@@ -104,21 +108,58 @@ describe('a partition is idle', () => {
 })
 
 describe('the low-water mark', () => {
+  const none = { first: 0, read: 0, counted: 0, late: 0, invalid: {} }
+
   test('is the position when no window is open', () => {
-    const partition = new Partition(0, 0, 42, 99, 0)
-    expect(partition.lowWater()).toEqual({ offset: 42, maxEventTime: 99 })
-    expect(new Partition(0, 0, 42, undefined, 0).lowWater()).toEqual({ offset: 42, maxEventTime: undefined })
+    expect(partitionAt(0, 42, 99).lowWater()).toEqual({ offset: 42, maxEventTime: 99, totals: { ...none, first: 42 } })
+    expect(partitionAt(0, 42, undefined).lowWater()).toEqual({ offset: 42, maxEventTime: undefined, totals: { ...none, first: 42 } })
   })
 
   test('is the first event of the open windows, with the time before it, until they are purged', () => {
-    const partition = new Partition(0, 0, 50, 300, 0)
-    partition.enterWindow(110, 12, 95)
-    partition.enterWindow(110, 13, 96)
-    partition.enterWindow(120, 20, 101)
-    expect(partition.lowWater()).toEqual({ offset: 12, maxEventTime: 95 })
-    partition.leaveWindows(110)
-    expect(partition.lowWater()).toEqual({ offset: 20, maxEventTime: 101 })
-    partition.leaveWindows(120)
-    expect(partition.lowWater()).toEqual({ offset: 50, maxEventTime: 300 })
+    const partition = partitionAt(0, 0, 300)
+    partition.position = 50
+    partition.enterWindow(110, 12, 95, 0)
+    partition.enterWindow(110, 13, 96, 0)
+    partition.enterWindow(120, 20, 101, 0)
+    expect(partition.lowWater()).toEqual({ offset: 12, maxEventTime: 95, totals: none })
+    const closed = new Map<number, number>()
+    partition.leaveWindows(110, closed)
+    expect(partition.lowWater()).toEqual({ offset: 20, maxEventTime: 101, totals: none })
+    partition.leaveWindows(120, closed)
+    expect(partition.lowWater()).toEqual({ offset: 50, maxEventTime: 300, totals: none })
+  })
+
+  test('has the totals of what lies before it', () => {
+    const totals = { first: 3, read: 10, counted: 7, late: 1, invalid: { TYPE: 2 } }
+    const partition = new Partition(0, 0, { position: 13, maxEventTime: 90, totals }, ['VALID', 'EMPTY', 'TYPE'], 0)
+    partition.read = 4
+    partition.counted = 2
+    partition.refuse(2, 1)
+    partition.refuse(1, 1)
+    partition.enterWindow(110, 18, 95, 1)
+    partition.read = 9
+    partition.position = 22
+    const before = { first: 3, read: 15, counted: 9, late: 1, invalid: { TYPE: 3, EMPTY: 1 } }
+    expect(partition.lowWater()).toEqual({ offset: 18, maxEventTime: 95, totals: before })
+    expect(partition.totals()).toEqual({ ...before, read: 19 })
+  })
+})
+
+describe('what went into windows', () => {
+  test('is told once they are purged, summed over the partitions', () => {
+    const task = taskOf(100, 100)
+    const [one, other] = task.partitions
+    one!.enterWindow(110, 0, 0, 0).window.events = 5
+    other!.enterWindow(110, 0, 0, 0).window.events = 7
+    other!.enterWindow(120, 4, 0, 0).window.events = 2
+    expect(task.openWindows()).toEqual([
+      { task: 0, start: 100, end: 110, events: 12 },
+      { task: 0, start: 110, end: 120, events: 2 },
+    ])
+    task.publish(114)
+    expect(task.takeClosed()).toEqual([])
+    task.publish(115)
+    expect(task.takeClosed()).toEqual([{ task: 0, start: 100, end: 110, events: 12 }])
+    expect(task.takeClosed()).toEqual([])
   })
 })
