@@ -61,7 +61,21 @@ export const BLOCK = {
   end: 9,
   /** count rows of one task and window, RowBinary, bytes in all; aux = 1 for the window's first emission; time = window end. */
   rows: 10,
+  /** A barrier, number aux, at which the workers copy their share of count tasks first; payload = the tasks' numbers. */
+  checkpoint: 11,
+  /**
+   * count cells of a pane as a checkpoint had them; time = the pane's start, aux = PANE_DIRTY | PANE_EMITTED; payload per cell, from a
+   * multiple of 8 bytes: | id | 0 | impressions (double) | clicks (double) |
+   */
+  restore: 12,
 } as const
+
+/** Words a cell takes in a restore block. */
+export const CELL_WORDS = 6
+/** The pane changed since it was last emitted. */
+export const PANE_DIRTY = 1
+/** The pane was emitted before. */
+export const PANE_EMITTED = 2
 
 /** The value of a block's kind word. */
 export type BlockKind = (typeof BLOCK)[keyof typeof BLOCK]

@@ -21,6 +21,7 @@ import {
 
 export class RingReader {
   readonly words: Int32Array
+  readonly doubles: Float64Array
   readonly bytes: Uint8Array
   /** The current block's header, and the word index of its payload. Valid until the next call of `next`. */
   kind = -1
@@ -32,7 +33,6 @@ export class RingReader {
   payload = 0
 
   readonly #control: Int32Array
-  readonly #doubles: Float64Array
   readonly #mask: number
   #head: number
   #tail: number
@@ -41,7 +41,7 @@ export class RingReader {
   constructor(ring: SharedArrayBuffer) {
     this.#control = new Int32Array(ring, 0, RING_HEADER_BYTES / 4)
     this.words = new Int32Array(ring, RING_HEADER_BYTES)
-    this.#doubles = new Float64Array(ring, RING_HEADER_BYTES)
+    this.doubles = new Float64Array(ring, RING_HEADER_BYTES)
     this.bytes = new Uint8Array(ring, RING_HEADER_BYTES)
     this.#mask = this.words.length - 1
     this.#head = Atomics.load(this.#control, HEAD_WORD)
@@ -66,7 +66,7 @@ export class RingReader {
       this.count = words[at + COUNT]!
       this.aux = words[at + AUX]!
       this.byteLength = words[at + BYTES]!
-      this.time = this.#doubles[(at >> 1) + TIME_DOUBLE]!
+      this.time = this.doubles[(at >> 1) + TIME_DOUBLE]!
       this.payload = at + BLOCK_HEADER_WORDS
       return true
     }

@@ -1,6 +1,7 @@
 /**
  * Starts the workers: a Piscina pool with one long-running task per thread, a ring to each and a row ring from each.
  */
+import type { MessagePort } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { CtrError } from '../errors.ts'
 import { createRing } from '../ring/layout.ts'
@@ -18,11 +19,26 @@ export interface WorkerPool {
   readonly stats: readonly SharedArrayBuffer[]
   /** Resolves when every worker has read its end block; rejects with CTR_WORKER_DIED as soon as one dies. */
   readonly done: Promise<void>
+  /** Resolves when a worker's ring may have room again. */
+  room(worker: number): Promise<void>
   close(): Promise<void>
 }
 
-/** `job` is what all workers share; rings and counters are made here. */
-export function startWorkers(count: number, ringBytes: number, job: Omit<WorkerJob, 'input' | 'output' | 'stats'>): WorkerPool {
+/** What all workers share. */
+export type WorkerSettings = Omit<WorkerJob, 'worker' | 'input' | 'output' | 'stats' | 'copies'>
+
+/** Starts a pool; `copyPorts`, when there are checkpoints, gets one port per worker. Second implementation: simulations. */
+export type StartWorkers = (
+  count: number,
+  ringBytes: number,
+  settings: WorkerSettings,
+  copyPorts: readonly MessagePort[] | undefined,
+) => WorkerPool
+
+const ROOM_WAIT_MS = 1000
+
+/** Rings and counters are made here. */
+export const startWorkers: StartWorkers = (count, ringBytes, settings, copyPorts) => {
   const rings = Array.from({ length: count }, () => createRing(ringBytes))
   const rowRings = Array.from({ length: count }, () => createRing(ROW_RING_BYTES))
   const stats = Array.from({ length: count }, () => createWorkerStats())
@@ -39,7 +55,9 @@ export function startWorkers(count: number, ringBytes: number, job: Omit<WorkerJ
     const output = rowRings[i]
     const counters = stats[i]
     if (output === undefined || counters === undefined) throw new CtrError('CTR_WORKER_DIED', 'no ring for the worker')
-    return pool.run({ ...job, input, output, stats: counters })
+    const copies = copyPorts?.[i]
+    const job: WorkerJob = { ...settings, worker: i, input, output, stats: counters, copies }
+    return pool.run(job, copies === undefined ? {} : { transferList: [copies] })
   })
   const done = Promise.all(runs).then(
     () => {},
@@ -48,5 +66,7 @@ export function startWorkers(count: number, ringBytes: number, job: Omit<WorkerJ
     },
   )
   done.catch(() => {}) // the owner awaits it later; until then a rejection is not unhandled
-  return { writers: rings.map((ring) => new RingWriter(ring)), rings, rowRings, stats, done, close: () => pool.destroy() }
+  const writers = rings.map((ring) => new RingWriter(ring))
+  const room = async (worker: number) => writers[worker]?.waitRoomAsync(ROOM_WAIT_MS)
+  return { writers, rings, rowRings, stats, done, room, close: () => pool.destroy() }
 }

@@ -12,7 +12,7 @@ export class Products {
   size = 0
   /** Every id in use is below this. */
   limit = 0
-  #places = new Int32Array(64).fill(FREE)
+  #places: Int32Array<ArrayBuffer> = new Int32Array(64).fill(FREE)
   #arena = new KeyArena()
 
   get bytes(): Uint8Array {
@@ -44,6 +44,11 @@ export class Products {
 
   lengthOf(id: number): number {
     return this.#arena.lengthOf(this.#places[id]!)
+  }
+
+  /** Copies of the two arrays, as a checkpoint wants them (checkpoint/snapshot.ts). */
+  copy(): { places: Int32Array<ArrayBuffer>; arena: Uint8Array<ArrayBuffer> } {
+    return { places: this.#places.slice(0, this.limit), arena: this.#arena.copy() }
   }
 
   #grow(ids: number): void {

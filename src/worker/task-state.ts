@@ -8,6 +8,7 @@
  *   end of a bounded run          whatever changed
  */
 import { assert } from '../assert.ts'
+import type { ShardCopy } from '../checkpoint/snapshot.ts'
 import { type Pane, Panes } from '../window/pane.ts'
 import { Products } from './products.ts'
 
@@ -32,6 +33,17 @@ export class TaskState {
   removeProduct(id: number): void {
     assert(!this.panes.holds(id), 'a forgotten product has no open pane', { id })
     this.products.remove(id)
+  }
+
+  /** What a checkpoint holds of it; the buffers are new. A task without open panes is empty, whatever products it knows. */
+  copy(): ShardCopy {
+    const { panes, products, task } = this
+    if (panes.open.length === 0) return { task, limit: 0, places: new Int32Array(0), arena: new Uint8Array(0), panes: [] }
+    const { limit } = products
+    const copies = panes.open.map(({ start, end, total, dirty, emitted, counts }) => {
+      return { start, end, total, dirty, emitted: emitted !== undefined, counts: counts.slice(0, limit * 2) }
+    })
+    return { task, limit, ...products.copy(), panes: copies }
   }
 
   onWatermark(watermark: number, lateness: number, emit: Emit): void {

@@ -4,8 +4,10 @@
  *
  * Time comes from main in blocks: watermarks, ticks, quiet. The worker decides nothing by the clock; it only stamps rows with it.
  */
+import type { MessagePort } from 'node:worker_threads'
 import { assert } from '../assert.ts'
-import { BLOCK } from '../ring/layout.ts'
+import type { ShardCopy, WorkerCopy } from '../checkpoint/snapshot.ts'
+import { BLOCK, PANE_DIRTY, PANE_EMITTED } from '../ring/layout.ts'
 import { RingReader } from '../ring/ring-reader.ts'
 import { RingWriter } from '../ring/ring-writer.ts'
 import type { Pane } from '../window/pane.ts'
@@ -15,6 +17,8 @@ import { EVENTS, OPEN_PANES, PRODUCTS } from './worker-stats.ts'
 
 /** What main hands to a worker. Rings and counters are shared memory. */
 export interface WorkerJob {
+  /** Its place among the workers. */
+  readonly worker: number
   readonly input: SharedArrayBuffer
   readonly output: SharedArrayBuffer
   readonly stats: SharedArrayBuffer
@@ -22,6 +26,8 @@ export interface WorkerJob {
   readonly allowedLateness: number
   readonly tenant: string
   readonly revision: number
+  /** Where copies for checkpoints go; without it none are made. */
+  readonly copies?: Pick<MessagePort, 'postMessage'> | undefined
 }
 
 const WAIT_MS = 1000
@@ -31,7 +37,7 @@ const RELEASE_WORDS = 1 << 14
 /** Runs until an end block arrives. */
 export default function work(job: WorkerJob): void {
   const reader = new RingReader(job.input)
-  const worker = new Worker(job, reader)
+  const worker = new WindowWorker(job, reader)
   for (;;) {
     while (reader.next()) {
       worker.step()
@@ -47,7 +53,8 @@ export default function work(job: WorkerJob): void {
   }
 }
 
-class Worker {
+/** One worker's state and what it does at each block; `work` drives it, and so do simulations. */
+export class WindowWorker {
   readonly #job: WorkerJob
   readonly #reader: RingReader
   readonly #emission: Emission
@@ -93,6 +100,13 @@ class Worker {
       case BLOCK.barrier:
         this.#emission.pass(BLOCK.barrier, reader.aux)
         break
+      case BLOCK.checkpoint:
+        this.#copy(reader.aux, reader.words.subarray(payload, payload + reader.count))
+        this.#emission.pass(BLOCK.barrier, reader.aux)
+        break
+      case BLOCK.restore:
+        this.#restore()
+        break
       case BLOCK.end:
         if (reader.aux === 1) for (const state of this.#tasks.values()) state.onEnd(this.#emit)
         this.gauge()
@@ -113,6 +127,25 @@ class Worker {
     }
     this.#stats[OPEN_PANES] = panes
     this.#stats[PRODUCTS] = products
+  }
+
+  /** Copying is all that a checkpoint makes the worker wait for. */
+  #copy(number: number, tasks: Int32Array): void {
+    const begun = performance.now()
+    const shards: ShardCopy[] = []
+    for (const task of tasks) {
+      const state = this.#tasks.get(task)
+      if (state !== undefined) shards.push(state.copy())
+    }
+    const buffers = shards.flatMap(({ places, arena, panes }) => [places.buffer, arena.buffer, ...panes.map(({ counts }) => counts.buffer)])
+    const copy: WorkerCopy = { number, worker: this.#job.worker, shards, pausedMs: performance.now() - begun }
+    this.#job.copies?.postMessage(copy, buffers)
+  }
+
+  #restore(): void {
+    const { task, time, words, payload, count, aux } = this.#reader
+    const { panes } = this.#state(task)
+    panes.restore(time, words, this.#reader.doubles, payload, count, (aux & PANE_DIRTY) !== 0, (aux & PANE_EMITTED) !== 0)
   }
 
   #state(task: number): TaskState {
