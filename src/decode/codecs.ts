@@ -1,15 +1,18 @@
 /**
  * The compression codecs of Kafka's record batches, both ways: 1 gzip, 2 snappy (raw, or in the framing of snappy-java), 3 lz4 (frame
- * format), 4 zstd. Bytes in, bytes out; a result never shares memory with its input.
+ * format), 4 zstd. Bytes in, bytes out; a result never shares memory with its input. What is decompressed lies in a buffer of an
+ * OutputPool.
  *
  * What comes out is bounded (DECOMPRESSED_MAX_BYTES), so that a small hostile batch can't take all memory. Snappy and lz4 are decoded here
  * and not by a package, because the packages write past the end, or accept truncated input, without a word. Their checksums aren't read:
  * the batch's own CRC covers the compressed bytes.
  */
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import snappy from 'snappyjs'
 import { CtrError } from '../errors.ts'
+import { gunzip, unzstd } from './inflater.ts'
 import { encodeLz4Block, LZ4_TABLE_LENGTH } from './lz4-block.ts'
+import { OutputPool } from './output-pool.ts'
 
 /** Codec numbers as in the attributes of a record batch. */
 export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
@@ -25,23 +28,26 @@ const LZ4_STORED = 0x80000000
 const LZ4_BLOCK_BYTES = 64 * 1024
 /** Magic, version 1 with independent blocks, blocks of 64 KiB, checksum of these two bytes. */
 const LZ4_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
-/** Up to here a copy byte by byte beats a call. */
-const SHORT_COPY_BYTES = 32
+/** Up to here a copy word by word beats a call. */
+const LONG_COPY_BYTES = 128
 
-/** Decompresses the records of a batch. Throws CTR_KAFKA_CORRUPT_BATCH when they are damaged, too large or of an unknown codec. */
-export function decompress(codec: number, bytes: Uint8Array): Uint8Array {
+/**
+ * Decompresses the records of a batch to a buffer of `pool`. Throws CTR_KAFKA_CORRUPT_BATCH when they are damaged, too large or of an
+ * unknown codec.
+ */
+export function decompress(codec: number, bytes: Uint8Array, pool = new OutputPool()): Uint8Array {
   try {
     switch (codec) {
       case CODEC.none:
         return new Uint8Array(bytes)
       case CODEC.gzip:
-        return gunzipSync(bytes, { maxOutputLength: DECOMPRESSED_MAX_BYTES, finishFlush: constants.Z_FINISH })
+        return gunzip(bytes, pool, DECOMPRESSED_MAX_BYTES)
       case CODEC.snappy:
-        return unsnappy(bytes)
+        return unsnappy(bytes, pool)
       case CODEC.lz4:
-        return unlz4(bytes)
+        return unlz4(bytes, pool)
       case CODEC.zstd:
-        return zstdDecompressSync(bytes, { maxOutputLength: DECOMPRESSED_MAX_BYTES })
+        return unzstd(bytes, pool, DECOMPRESSED_MAX_BYTES)
       default:
         throw new RangeError(`codec ${codec} is not one of ${JSON.stringify(CODEC)}`)
     }
@@ -69,12 +75,11 @@ export function compress(codec: number, bytes: Uint8Array): Uint8Array {
   }
 }
 
-function unsnappy(bytes: Uint8Array): Uint8Array {
+function unsnappy(bytes: Uint8Array, pool: OutputPool): Uint8Array {
   const framed = bytes.length >= XERIAL_HEADER_BYTES && XERIAL_MAGIC.equals(bytes.subarray(0, XERIAL_MAGIC.length))
   if (!framed) {
-    const out = allocate(snappyLength(bytes, 0, bytes.length))
-    snappyBlock(bytes, 0, bytes.length, out, 0)
-    return out
+    const out = allocate(pool, snappyLength(bytes, 0, bytes.length))
+    return out.subarray(0, snappyBlock(bytes, 0, bytes.length, out, 0))
   }
   let size = 0
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
@@ -82,14 +87,14 @@ function unsnappy(bytes: Uint8Array): Uint8Array {
     size += snappyLength(bytes, at + 4, end)
     at = end
   }
-  const out = allocate(size)
+  const out = allocate(pool, size)
   let written = 0
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
     const end = xerialBlockEnd(bytes, at)
     written = snappyBlock(bytes, at + 4, end, out, written)
     at = end
   }
-  return out
+  return out.subarray(0, written)
 }
 
 function xerialBlockEnd(bytes: Uint8Array, at: number): number {
@@ -111,6 +116,8 @@ function snappyLength(bytes: Uint8Array, start: number, end: number): number {
 
 /** Decodes one raw block to out[from, from + its length); returns where it ends. */
 function snappyBlock(bytes: Uint8Array, start: number, end: number, out: Buffer, from: number): number {
+  const source = viewOf(bytes)
+  const into = viewOf(out)
   const stop = from + snappyLength(bytes, start, end)
   let at = start
   while (bytes[at++]! >= 128);
@@ -127,7 +134,7 @@ function snappyBlock(bytes: Uint8Array, start: number, end: number, out: Buffer,
         at += extra
       }
       if (!(at + length <= end && to + length <= stop)) throw new RangeError('snappy: a literal reaches past the end')
-      to = copyLiteral(bytes, at, out, to, length)
+      to = copyLiteral(bytes, source, at, out, into, to, length)
       at += length
       continue
     }
@@ -144,14 +151,14 @@ function snappyBlock(bytes: Uint8Array, start: number, end: number, out: Buffer,
       at += 4
     }
     if (back === 0 || back > to - from || to + length > stop || at > end) throw new RangeError('snappy: a copy from or to outside')
-    to = copyBack(out, to, back, length)
+    to = copyBack(out, into, to, back, length)
   }
   if (to !== stop) throw new RangeError('snappy: truncated')
   return to
 }
 
-function unlz4(bytes: Uint8Array): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+function unlz4(bytes: Uint8Array, pool: OutputPool): Uint8Array {
+  const view = viewOf(bytes)
   if (bytes.length < 7 || view.getUint32(0, true) !== LZ4_MAGIC) throw new RangeError('lz4: not a frame')
   const flags = bytes[4]!
   const sizeCode = (bytes[5]! >> 4) & 7
@@ -172,21 +179,31 @@ function unlz4(bytes: Uint8Array): Uint8Array {
     // A sequence adds at most 255 bytes per byte read, so that a small frame can't ask for much.
     bound += word >= LZ4_STORED ? length : Math.min(blockMaxBytes, length * 255)
   }
-  const out = allocate(bound)
+  const out = allocate(pool, bound)
+  const into = viewOf(out)
   let to = 0
   for (at = blocksAt; ; ) {
     const word = view.getUint32(at, true)
     if (word === 0) return out.subarray(0, to)
     at += 4
     const length = word & ~LZ4_STORED
-    if (word >= LZ4_STORED) to = copyLiteral(bytes, at, out, to, length)
-    else to = lz4Block(bytes, at, at + length, out, to, Math.min(to + blockMaxBytes, bound))
+    if (word >= LZ4_STORED) to = copyLiteral(bytes, view, at, out, into, to, length)
+    else to = lz4Block(bytes, view, at, at + length, out, into, to, Math.min(to + blockMaxBytes, bound))
     at += length + checksumBytes
   }
 }
 
 /** Decodes one block to out from `from`, at most up to `stop`; returns where it ends. Matches may reach back into earlier blocks. */
-function lz4Block(bytes: Uint8Array, start: number, end: number, out: Buffer, from: number, stop: number): number {
+function lz4Block(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  out: Buffer,
+  into: DataView,
+  from: number,
+  stop: number,
+): number {
   let at = start
   let to = from
   while (at < end) {
@@ -197,7 +214,7 @@ function lz4Block(bytes: Uint8Array, start: number, end: number, out: Buffer, fr
       for (; more === 255 && at < end; at++) literals += more = bytes[at]!
     }
     if (at + literals > end || to + literals > stop) throw new RangeError('lz4: a literal reaches past the end')
-    to = copyLiteral(bytes, at, out, to, literals)
+    to = copyLiteral(bytes, view, at, out, into, to, literals)
     at += literals
     if (at === end) return to
     if (at + 2 > end) break
@@ -209,27 +226,37 @@ function lz4Block(bytes: Uint8Array, start: number, end: number, out: Buffer, fr
       for (; more === 255 && at < end; at++) length += more = bytes[at]!
     }
     if (back === 0 || back > to || to + length > stop) throw new RangeError('lz4: a match from or to outside')
-    to = copyBack(out, to, back, length)
+    to = copyBack(out, into, to, back, length)
   }
   throw new RangeError('lz4: a block ends without its last literals')
 }
 
-function copyLiteral(bytes: Uint8Array, at: number, out: Buffer, to: number, length: number): number {
-  if (length > SHORT_COPY_BYTES) out.set(bytes.subarray(at, at + length), to)
-  else for (let k = 0; k < length; k++) out[to + k] = bytes[at + k]!
-  return to + length
+/** Word by word, if three bytes more may be read; what is written too much is written over, or lies in the output's slack. */
+function copyLiteral(bytes: Uint8Array, from: DataView, at: number, out: Buffer, into: DataView, to: number, length: number): number {
+  const end = to + length
+  if (length > LONG_COPY_BYTES) out.set(bytes.subarray(at, at + length), to)
+  else if (at + length + 4 <= bytes.length) {
+    for (let k = to, source = at; k < end; k += 4, source += 4) into.setInt32(k, from.getInt32(source, true), true)
+  } else for (let k = 0; k < length; k++) out[to + k] = bytes[at + k]!
+  return end
 }
 
-/** A copy that overlaps itself repeats the bytes just written, so only the far ones may move at once. */
-function copyBack(out: Buffer, to: number, back: number, length: number): number {
-  if (length > SHORT_COPY_BYTES && back >= length) out.copyWithin(to, to - back, to - back + length)
-  else for (let k = to, end = to + length; k < end; k++) out[k] = out[k - back]!
-  return to + length
+/** A copy that overlaps itself repeats the bytes just written: a word that was written whole may be read. */
+function copyBack(out: Buffer, into: DataView, to: number, back: number, length: number): number {
+  const end = to + length
+  if (length > LONG_COPY_BYTES && back >= length) out.copyWithin(to, to - back, to - back + length)
+  else if (back >= 4) for (let k = to; k < end; k += 4) into.setInt32(k, into.getInt32(k - back, true), true)
+  else for (let k = to; k < end; k++) out[k] = out[k - back]!
+  return end
 }
 
-function allocate(size: number): Buffer {
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
+}
+
+function allocate(pool: OutputPool, size: number): Buffer {
   if (size > DECOMPRESSED_MAX_BYTES) throw new RangeError(`${size} bytes decompressed, at most ${DECOMPRESSED_MAX_BYTES} are allowed`)
-  return Buffer.allocUnsafeSlow(size)
+  return pool.take(size)
 }
 
 function snappyFrame(bytes: Uint8Array): Uint8Array {

@@ -3,37 +3,49 @@
  *
  * A number is an id within the product's worker: worker = high bits of the hash, ids dense per worker, freed ids used again first.
  *
- *   slots   Int32, open addressing, linear probing, load ≤ 1/2: entry + 1, or 0 for empty
- *   entry   8 words:  | hash | key place | worker | id << 1 | last window end (double) | - | - |
+ *   slot    2 words, open addressing, linear probing, load ≤ 1/2:  | hash | entry, or 0 for empty |
+ *   entry   8 words:  | worker << 16 | key length | id << 1 | last window end (double) | key 16 bytes |
+ *
+ * A longer key lies in the arena, and its place in the first of the key's words. So a lookup touches two lines of the cache; those of many
+ * events at once (`findAll`) are waited for together.
  *
  * An entry leaves (`sweep`) when its last window's end lies `ttl` before the task's published watermark. ttl ≥ allowed lateness, so the
  * workers have purged every pane that held it before the forget block, which comes later in the same ring, reaches them; that is why the
  * id may be given to another product at once.
  */
 import { assert } from '../assert.ts'
+import { hashProduct } from './event.ts'
 import { KeyArena } from './key-arena.ts'
+import { BITS, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, type ParsedEvents, putKey, ROW, START } from './parsed-events.ts'
 
 const ENTRY_WORDS = 8
-const HASH = 0
-const PLACE = 1
-const WORKER = 2
-const CODE = 3
-const LAST_END_DOUBLE = 2
+const SIZE = 0
+const CODE = 1
+const LAST_END_DOUBLE = 1
+const ENTRY_KEY = 4
+const WORKER_SHIFT = 16
+const LENGTH_MASK = 0xffff
 const FIRST_ENTRIES = 64
+/** So many products stay in the second-level cache: looking ahead for them would only cost. */
+const AHEAD_FROM = 8192
 
 export class Dictionary {
   /** Live products. */
   size = 0
   readonly #workers: number
-  #slots = new Int32Array(FIRST_ENTRIES * 2)
+  #slots = new Int32Array(FIRST_ENTRIES * 4)
   #words = new Int32Array(FIRST_ENTRIES * ENTRY_WORDS)
   #doubles = new Float64Array(this.#words.buffer)
-  #entriesUsed = 0
+  #bytes = new Uint8Array(this.#words.buffer)
+  /** Entry 0 is never used, since 0 is an empty slot. */
+  #entriesUsed = 1
   #freeEntries: number[] = []
   #arena = new KeyArena()
   readonly #nextId: Int32Array
   readonly #freeIds: number[][]
-  #sweepAt = 0
+  #sweepAt = 1
+  /** Keeps the compiler from leaving out what `#lookAhead` reads. */
+  touched = 0
 
   constructor(workers: number) {
     this.#workers = workers
@@ -44,18 +56,67 @@ export class Dictionary {
   /** The entry of bytes[start, end), or -1; `view` spans the same memory as `bytes`. */
   find(hash: number, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const slots = this.#slots
-    const words = this.#words
-    const mask = slots.length - 1
+    const mask = slots.length / 2 - 1
     for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
-      const entry = slots[slot]! - 1
-      if (entry < 0) return -1
-      const at = entry * ENTRY_WORDS
-      if (words[at + HASH] === hash && this.#arena.equals(words[at + PLACE]!, bytes, view, start, end)) return entry
+      const entry = slots[slot * 2 + 1]!
+      if (entry === 0) return -1
+      if (slots[slot * 2] === hash && this.#equals(entry, bytes, view, start, end)) return entry
     }
   }
 
+  /** Sets `parsed.entries` to the entries of the events' products, or -1. Products that don't lie in their rows lie in `bytes`. */
+  findAll(parsed: ParsedEvents, bytes: Uint8Array, view: DataView): void {
+    const { rows, entries, count } = parsed
+    const slots = this.#slots
+    const words = this.#words
+    const mask = slots.length / 2 - 1
+    if (this.size >= AHEAD_FROM) this.#lookAhead(parsed)
+    for (let i = 0; i < count; i++) {
+      const row = i * ROW
+      const hash = rows[row + HASH]!
+      const length = rows[row + BITS]! >> LENGTH_SHIFT
+      let found = -1
+      for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
+        const entry = slots[slot * 2 + 1]!
+        if (entry === 0) break
+        if (slots[slot * 2] !== hash) continue
+        const at = entry * ENTRY_WORDS
+        if (length > KEY_BYTES) {
+          const start = rows[row + START]!
+          if (!this.#equals(entry, bytes, view, start, start + length)) continue
+        } else if (
+          ((words[at + SIZE]! & LENGTH_MASK) ^ length) !== 0 ||
+          ((words[at + ENTRY_KEY]! ^ rows[row + KEY]!) |
+            (words[at + ENTRY_KEY + 1]! ^ rows[row + KEY + 1]!) |
+            (words[at + ENTRY_KEY + 2]! ^ rows[row + KEY + 2]!) |
+            (words[at + ENTRY_KEY + 3]! ^ rows[row + KEY + 3]!)) !==
+            0
+        ) {
+          continue
+        }
+        found = entry
+        break
+      }
+      entries[i] = found
+    }
+  }
+
+  /**
+   * Reads what the lookups will read, without deciding anything by it, so that the processor has many lines on their way at a time instead
+   * of one after the other.
+   */
+  #lookAhead({ rows, entries, count }: ParsedEvents): void {
+    const slots = this.#slots
+    const words = this.#words
+    const mask = slots.length / 2 - 1
+    for (let i = 0; i < count; i++) entries[i] = slots[(spread(rows[i * ROW + HASH]!) & mask) * 2 + 1]!
+    let touched = 0
+    for (let i = 0; i < count; i++) touched ^= words[entries[i]! * ENTRY_WORDS]!
+    this.touched = touched
+  }
+
   workerOf(entry: number): number {
-    return this.#words[entry * ENTRY_WORDS + WORKER]!
+    return this.#words[entry * ENTRY_WORDS + SIZE]! >> WORKER_SHIFT
   }
 
   /** id << 1, ready for the click bit. */
@@ -80,14 +141,15 @@ export class Dictionary {
     const entry = this.#freeEntries.pop() ?? this.#entriesUsed++
     if ((entry + 1) * ENTRY_WORDS > this.#words.length) this.#growEntries()
     const at = entry * ENTRY_WORDS
-    this.#words[at + HASH] = hash
-    this.#words[at + PLACE] = this.#arena.add(bytes, start, end)
-    this.#words[at + WORKER] = worker
+    const length = end - start
+    this.#words[at + SIZE] = (worker << WORKER_SHIFT) | length
     this.#words[at + CODE] = id << 1
     this.#doubles[entry * 4 + LAST_END_DOUBLE] = 0
+    if (length <= KEY_BYTES) putKey(this.#words, at + ENTRY_KEY, bytes, start, length)
+    else this.#words[at + ENTRY_KEY] = this.#arena.add(bytes, start, end)
     this.size++
-    if (this.size * 2 > this.#slots.length) this.#rehash(this.#slots.length * 2)
-    else this.#place(entry, hash)
+    if (this.size * 4 > this.#slots.length) this.#rehash(this.#slots.length * 2)
+    place(this.#slots, entry, hash)
     return entry
   }
 
@@ -102,14 +164,13 @@ export class Dictionary {
    * `gone`. Returns false when `gone` refused one (nothing was removed for it; the sweep goes on from there next time).
    */
   sweep(horizon: number, budget: number, gone: (worker: number, id: number) => boolean): boolean {
-    for (let left = Math.min(budget, this.#entriesUsed); left > 0; left--) {
-      if (this.#sweepAt >= this.#entriesUsed) this.#sweepAt = 0
+    for (let left = Math.min(budget, this.#entriesUsed - 1); left > 0; left--) {
+      if (this.#sweepAt >= this.#entriesUsed) this.#sweepAt = 1
       const entry = this.#sweepAt
       const at = entry * ENTRY_WORDS
       const code = this.#words[at + CODE]!
       if (code >= 0 && this.#doubles[entry * 4 + LAST_END_DOUBLE]! <= horizon) {
-        const worker = this.#words[at + WORKER]!
-        if (!gone(worker, code >> 1)) return false
+        if (!gone(this.workerOf(entry), code >> 1)) return false
         this.#remove(entry)
       }
       this.#sweepAt++
@@ -120,7 +181,7 @@ export class Dictionary {
 
   /** Entries that `sweep` goes round. */
   get entries(): number {
-    return this.#entriesUsed
+    return this.#entriesUsed - 1
   }
 
   /** Bytes held, for metrics and tests of boundedness. */
@@ -128,42 +189,58 @@ export class Dictionary {
     return this.#slots.byteLength + this.#words.byteLength + this.#arena.sizeBytes
   }
 
+  #equals(entry: number, bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+    const words = this.#words
+    const at = entry * ENTRY_WORDS
+    const length = end - start
+    if ((words[at + SIZE]! & LENGTH_MASK) !== length) return false
+    if (length > KEY_BYTES) return this.#arena.equals(words[at + ENTRY_KEY]!, bytes, view, start, end)
+    for (let i = 0; i < length; i++) {
+      if (((words[at + ENTRY_KEY + (i >> 2)]! >> ((i & 3) * 8)) & 255) !== bytes[start + i]) return false
+    }
+    return true
+  }
+
   #remove(entry: number): void {
     const at = entry * ENTRY_WORDS
     const words = this.#words
-    this.#unplace(entry, words[at + HASH]!)
-    this.#arena.free(words[at + PLACE]!)
-    this.#freeIds[words[at + WORKER]!]!.push(words[at + CODE]! >> 1)
+    this.#unplace(entry, this.#hashOf(entry))
+    if ((words[at + SIZE]! & LENGTH_MASK) > KEY_BYTES) this.#arena.free(words[at + ENTRY_KEY]!)
+    this.#freeIds[this.workerOf(entry)]!.push(words[at + CODE]! >> 1)
     this.#freeEntries.push(entry)
     words[at + CODE] = -1
     this.size--
   }
 
-  #place(entry: number, hash: number): void {
-    const slots = this.#slots
-    const mask = slots.length - 1
-    let slot = spread(hash) & mask
-    while (slots[slot] !== 0) slot = (slot + 1) & mask
-    slots[slot] = entry + 1
+  #hashOf(entry: number): number {
+    const at = entry * ENTRY_WORDS
+    const length = this.#words[at + SIZE]! & LENGTH_MASK
+    if (length > KEY_BYTES) {
+      const start = this.#arena.startOf(this.#words[at + ENTRY_KEY]!)
+      return hashProduct(this.#arena.bytes, start, start + length)
+    }
+    const start = (at + ENTRY_KEY) * 4
+    return hashProduct(this.#bytes, start, start + length)
   }
 
   /** Backward-shift deletion: no tombstones, so lookups never slow down with age. */
   #unplace(entry: number, hash: number): void {
     const slots = this.#slots
-    const mask = slots.length - 1
+    const mask = slots.length / 2 - 1
     let hole = spread(hash) & mask
-    while (slots[hole] !== entry + 1) {
-      assert(slots[hole] !== 0, 'a live entry has a slot', { entry })
+    while (slots[hole * 2 + 1] !== entry) {
+      assert(slots[hole * 2 + 1] !== 0, 'a live entry has a slot', { entry })
       hole = (hole + 1) & mask
     }
-    for (let next = (hole + 1) & mask; slots[next] !== 0; next = (next + 1) & mask) {
-      const home = spread(this.#words[(slots[next]! - 1) * ENTRY_WORDS + HASH]!) & mask
+    for (let next = (hole + 1) & mask; slots[next * 2 + 1] !== 0; next = (next + 1) & mask) {
+      const home = spread(slots[next * 2]!) & mask
       if (((next - home) & mask) >= ((next - hole) & mask)) {
-        slots[hole] = slots[next]!
+        slots[hole * 2] = slots[next * 2]!
+        slots[hole * 2 + 1] = slots[next * 2 + 1]!
         hole = next
       }
     }
-    slots[hole] = 0
+    slots[hole * 2 + 1] = 0
   }
 
   #growEntries(): void {
@@ -171,26 +248,34 @@ export class Dictionary {
     words.set(this.#words)
     this.#words = words
     this.#doubles = new Float64Array(words.buffer)
+    this.#bytes = new Uint8Array(words.buffer)
   }
 
   #rehash(length: number): void {
+    const old = this.#slots
     this.#slots = new Int32Array(length)
-    for (let entry = 0; entry < this.#entriesUsed; entry++) {
-      const at = entry * ENTRY_WORDS
-      if (this.#words[at + CODE]! >= 0) this.#place(entry, this.#words[at + HASH]!)
-    }
+    for (let at = 0; at < old.length; at += 2) if (old[at + 1] !== 0) place(this.#slots, old[at + 1]!, old[at]!)
   }
 
   #compact(): void {
     const arena = new KeyArena()
-    for (let entry = 0; entry < this.#entriesUsed; entry++) {
+    for (let entry = 1; entry < this.#entriesUsed; entry++) {
       const at = entry * ENTRY_WORDS
-      if (this.#words[at + CODE]! < 0) continue
-      const start = this.#arena.startOf(this.#words[at + PLACE]!)
-      this.#words[at + PLACE] = arena.add(this.#arena.bytes, start, start + this.#arena.lengthOf(this.#words[at + PLACE]!))
+      const length = this.#words[at + SIZE]! & LENGTH_MASK
+      if (this.#words[at + CODE]! < 0 || length <= KEY_BYTES) continue
+      const start = this.#arena.startOf(this.#words[at + ENTRY_KEY]!)
+      this.#words[at + ENTRY_KEY] = arena.add(this.#arena.bytes, start, start + length)
     }
     this.#arena = arena
   }
+}
+
+function place(slots: Int32Array, entry: number, hash: number): void {
+  const mask = slots.length / 2 - 1
+  let slot = spread(hash) & mask
+  while (slots[slot * 2 + 1] !== 0) slot = (slot + 1) & mask
+  slots[slot * 2] = hash
+  slots[slot * 2 + 1] = entry
 }
 
 /** FNV's low bits are good, its high bits are not: one multiply and shift mix them for the slot and the worker. */

@@ -5,26 +5,30 @@
 import { BLOCK } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 
-const EVENT_WORDS = 2
+/** Code and relative time. */
+export const EVENT_WORDS = 2
 /** 8 KiB a block: the cost of publishing is spread over a thousand events, and a worker begins before main has read the whole delivery. */
 const EVENTS_PER_BLOCK = 1024
-const TIME_SPAN_MAX_MS = 0x7fff_ffff
+/** Times of a block lie no further from its base. */
+export const TIME_SPAN_MAX_MS = 0x7fff_ffff
 
 export class EventBlocks {
   readonly writers: readonly RingWriter[]
-  readonly #at: Int32Array
-  readonly #limit: Int32Array
+  /** By worker: the word where its open block's next event goes, and the one behind its last; 0 and 0 without an open block. */
+  readonly at: Int32Array
+  readonly limit: Int32Array
+  /** By worker: what the times of its open block count from. */
+  readonly base: Float64Array
   readonly #start: Int32Array
-  readonly #base: Float64Array
   #task = 0
   #partition = 0
 
   constructor(writers: readonly RingWriter[]) {
     this.writers = writers
-    this.#at = new Int32Array(writers.length)
-    this.#limit = new Int32Array(writers.length)
+    this.at = new Int32Array(writers.length)
+    this.limit = new Int32Array(writers.length)
     this.#start = new Int32Array(writers.length)
-    this.#base = new Float64Array(writers.length)
+    this.base = new Float64Array(writers.length)
   }
 
   /** Which task and partition the following events belong to. No block may be open. */
@@ -35,44 +39,36 @@ export class EventBlocks {
 
   /** Appends one event to a worker's block; false when its ring is full. */
   append(worker: number, code: number, time: number): boolean {
-    let at = this.#at[worker]!
-    let relative = time - this.#base[worker]!
-    if (at >= this.#limit[worker]! || relative > TIME_SPAN_MAX_MS || relative < -TIME_SPAN_MAX_MS) {
+    let at = this.at[worker]!
+    let relative = time - this.base[worker]!
+    if (at >= this.limit[worker]! || relative > TIME_SPAN_MAX_MS || relative < -TIME_SPAN_MAX_MS) {
       if (!this.#open(worker, time)) return false
-      at = this.#at[worker]!
+      at = this.at[worker]!
       relative = 0
     }
     const words = this.writers[worker]!.words
     words[at] = code
     words[at + 1] = relative
-    this.#at[worker] = at + EVENT_WORDS
+    this.at[worker] = at + EVENT_WORDS
     return true
   }
 
   /** Tells a worker of a product; false when its ring is full. */
   announce(worker: number, id: number, source: Uint8Array, start: number, end: number): boolean {
     this.close(worker)
-    const writer = this.writers[worker]!
-    const length = end - start
-    const words = (length + 3) >> 2
-    if (!writer.tryOpen(BLOCK.product, this.#task, words)) return false
-    const to = writer.payload * 4
-    const bytes = writer.bytes
-    for (let i = 0; i < length; i++) bytes[to + i] = source[start + i]!
-    writer.close(words, 1, id, length, 0, false)
-    return true
+    return announceTo(this.writers[worker]!, this.#task, id, source, start, end)
   }
 
   /** Publishes a worker's open block, if there is one, without waking the worker. */
   close(worker: number): void {
     const start = this.#start[worker]!
-    const used = this.#at[worker]! - start
-    if (this.#limit[worker] !== 0) {
+    const used = this.at[worker]! - start
+    if (this.limit[worker] !== 0) {
       if (used === 0) this.writers[worker]!.abandon()
-      else this.writers[worker]!.close(used, used / EVENT_WORDS, this.#partition, 0, this.#base[worker]!, false)
+      else this.writers[worker]!.close(used, used / EVENT_WORDS, this.#partition, 0, this.base[worker]!, false)
     }
-    this.#at[worker] = 0
-    this.#limit[worker] = 0
+    this.at[worker] = 0
+    this.limit[worker] = 0
     this.#start[worker] = 0
   }
 
@@ -93,9 +89,21 @@ export class EventBlocks {
     const words = Math.min(EVENTS_PER_BLOCK * EVENT_WORDS, writer.payloadMaxWords & -EVENT_WORDS)
     if (!writer.tryOpen(BLOCK.events, this.#task, words)) return false
     this.#start[worker] = writer.payload
-    this.#at[worker] = writer.payload
-    this.#limit[worker] = writer.payload + words
-    this.#base[worker] = time
+    this.at[worker] = writer.payload
+    this.limit[worker] = writer.payload + words
+    this.base[worker] = time
     return true
   }
+}
+
+/** Puts the product source[start, end) of a task into a worker's ring, under the id it will have there; false when the ring is full. */
+export function announceTo(writer: RingWriter, task: number, id: number, source: Uint8Array, start: number, end: number): boolean {
+  const length = end - start
+  const words = (length + 3) >> 2
+  if (!writer.tryOpen(BLOCK.product, task, words)) return false
+  const to = writer.payload * 4
+  const bytes = writer.bytes
+  for (let i = 0; i < length; i++) bytes[to + i] = source[start + i]!
+  writer.close(words, 1, id, length, 0, false)
+  return true
 }

@@ -4,26 +4,40 @@
  * Whatever goes into the rings goes in from here, in one synchronous step each, so the order in the rings is the order in which main
  * decided. A full ring makes the caller await room, and the source with it: that is the backpressure.
  */
+
+import { assert } from '../assert.ts'
+import type { TaskFacts } from '../checkpoint/manifest.ts'
+import type { DecodedTask } from '../checkpoint/task-object-reader.ts'
 import type { Clock } from '../clock.ts'
-import { tryBroadcast } from '../ring/broadcast.ts'
+import { tryBroadcast, tryBroadcastCheckpoint } from '../ring/broadcast.ts'
 import { BLOCK, type BlockKind } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
-import type { AssignedPartition, LowWaterMark, RecordBatches, Source, SourceHandler } from '../source/source.ts'
+import type { AssignedPartition, LowWaterMark, OfferedPartition, RecordBatches, Source, SourceHandler } from '../source/source.ts'
 import { Partition } from '../window/partition.ts'
 import { isIdle, Task } from '../window/task.ts'
 import { Cursor, type TaskInput } from './cursor.ts'
 import { Dictionary } from './dictionary.ts'
+import { REASONS } from './event.ts'
 import { DONE, type Ingest, type IngestRules, type IngestStatus, MANY_WINDOWS, RING_FULL } from './ingest.ts'
+import { reload } from './reload.ts'
 
-const WAIT_MS = 1000
-/** Nothing is fetched for a paused partition, so nobody tells its end offset: it is asked for when it is older than this. */
 /** What is known of the end of a paused or idle partition is asked again when it is older. */
 const END_MAX_AGE_MS = 1000
 /** An idle partition whose end can't be heard for so long, or for the idle timeout if that is longer, is not taken for idle any more. */
 const IDLE_UNHEARD_MAX_MS = 10_000
 
+/** How a task begins: in which lineage, and with what was kept of it; `state` is undefined when it had no open pane. */
+interface TaskStart {
+  readonly lineage: number
+  readonly kept: { readonly facts: TaskFacts; readonly state: DecodedTask | undefined } | undefined
+}
+
+/** A maintenance that comes later than this says that the process stood still (SIGSTOP, a suspended machine). */
+const STOOD_STILL_MS = 5_000
+
 export interface IntakeOptions {
   readonly rules: IngestRules
+  readonly topics: readonly string[]
   readonly stateTtl: number
   /** A dictionary is gone round in so many calls of `maintain`. */
   readonly sweepsPerRound: number
@@ -32,6 +46,10 @@ export interface IntakeOptions {
   readonly writers: readonly RingWriter[]
   readonly ingest: Ingest
   readonly lettersRoom: () => Promise<void>
+  /** Waits for a worker's ring. */
+  readonly ringRoom: (worker: number) => Promise<void>
+  /** How tasks begin, by task; those it leaves out begin as offered. Rejects to end the run. */
+  readonly begin: (offered: readonly OfferedPartition[]) => Promise<ReadonlyMap<number, TaskStart>>
   readonly clock: Clock
   readonly onFailed: (error: unknown) => void
 }
@@ -41,17 +59,24 @@ export class Intake implements SourceHandler {
   readonly partitions: Partition[] = []
   /** Records read, by topic index, from partitions that have left since. */
   readonly readBefore: number[] = []
+  /** How long the last restore of tasks took, ms; from asking for them to their last cell in a ring. */
+  restoreMs = 0
   /** Wall time, ms, that deliveries waited for a ring or the dead letters. */
   backpressureMs = 0
+  /** Who waits for a ring or the dead letters now. */
+  waiting = 0
   /** Resolves when every partition of a bounded run has reached its end. */
   readonly ended: Promise<void>
   readonly #options: IntakeOptions
   #source: Source | undefined
   #resolveEnded: () => void = () => {}
+  /** Tasks put back into the rings, until their partitions are assigned. */
+  readonly #prepared = new Map<number, { readonly input: TaskInput; readonly facts: TaskFacts | undefined }>()
   readonly #dropped: number[] = []
   #telling: Promise<void> | undefined
   #stopped = false
   #askedEndOffsetsAt = 0
+  #maintainedAt: number | undefined
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -70,22 +95,57 @@ export class Intake implements SourceHandler {
     this.#stopped = true
   }
 
+  /** One call at a time, of whole tasks that this process doesn't have. */
+  async restore(offered: readonly OfferedPartition[]): Promise<readonly AssignedPartition[]> {
+    const { topics, begin, ringRoom, writers } = this.#options
+    const begun = this.#options.clock()
+    const starts = await begin(offered)
+    await this.#tellDropped()
+    let restored = 0
+    for (const [task, { lineage, kept }] of starts) {
+      const input = this.#newTask(task, lineage)
+      this.#prepared.set(task, { input, facts: kept?.facts })
+      if (kept === undefined) continue
+      const { facts, state } = kept
+      input.time.published = facts.published ?? Number.NEGATIVE_INFINITY
+      const room = (worker: number) => this.#wait(ringRoom(worker)).then(() => !this.#stopped)
+      const open = new Set(facts.partitions.flatMap(({ windows }) => windows.map(({ end }) => end)))
+      if (state !== undefined) await reload(state, input, writers, open, room)
+      // What had ended by then is due: the object may be older than its emission.
+      if (facts.published !== null) await this.tell(BLOCK.watermark, task, 0, facts.published)
+      restored++
+    }
+    if (restored > 0) this.restoreMs = this.#options.clock() - begun
+    return offered.map((offer) => {
+      const facts = this.#prepared.get(offer.partition)?.facts?.partitions.find(({ topic }) => topic === topics[offer.topicIndex])
+      if (facts === undefined) return offer
+      return { ...offer, position: facts.position, maxEventTime: facts.maxEventTime ?? undefined, totals: facts.totals }
+    })
+  }
+
   assigned(assigned: readonly AssignedPartition[]): void {
     const now = this.#options.clock()
-    for (const { topicIndex, partition, position, maxEventTime, endOffset } of assigned) {
-      const state = new Partition(topicIndex, partition, position, maxEventTime, now)
+    for (const start of assigned) {
+      const { topicIndex, partition, endOffset } = start
+      const state = new Partition(topicIndex, partition, start, REASONS, now)
       if (endOffset !== undefined) {
         state.boundOffset = endOffset
         state.endOffset = endOffset
         state.endOffsetHeardAt = now
       }
-      let task = this.tasks.get(partition)
-      if (task === undefined) {
-        task = { time: new Task(partition, this.#options.rules), dictionary: new Dictionary(this.#options.writers.length) }
-        this.tasks.set(partition, task)
-      }
+      const prepared = this.#prepared.get(partition)
+      const task = this.tasks.get(partition) ?? prepared?.input ?? this.#newTask(partition)
+      this.tasks.set(partition, task)
+      const facts = prepared?.facts?.partitions.find(({ topic }) => topic === this.#options.topics[topicIndex])
+      if (facts !== undefined) state.reopen(facts.windows)
       task.time.partitions.push(state)
       this.partitions.push(state)
+    }
+    for (const { partition } of assigned) {
+      this.#prepared.delete(partition)
+      // The rules may have changed since: what is purged by now is not open.
+      const time = this.tasks.get(partition)?.time
+      if (time !== undefined && Number.isFinite(time.published)) time.publish(time.published)
     }
     // Only now that all are known: one that is at its end already must not end the run for the others.
     for (const partition of this.partitions) this.#checkEnd(partition)
@@ -94,6 +154,7 @@ export class Intake implements SourceHandler {
 
   revoked(revoked: readonly { topicIndex: number; partition: number }[]): void {
     for (const { topicIndex, partition } of revoked) {
+      if (this.#prepared.delete(partition)) this.#dropped.push(partition)
       const state = this.#find(topicIndex, partition)
       const task = this.tasks.get(partition)
       if (state === undefined || task === undefined) continue
@@ -113,7 +174,10 @@ export class Intake implements SourceHandler {
     if (this.#dropped.length > 0) return this.#tellDropped().then(() => this.batch(batches))
     const partition = this.#find(batches.topicIndex, batches.partition)
     const task = this.tasks.get(batches.partition)
-    if (partition === undefined || task === undefined) return undefined
+    assert(partition !== undefined && task !== undefined, 'records come of partitions that are assigned', {
+      topicIndex: batches.topicIndex,
+      partition: batches.partition,
+    })
     partition.lastRecordAt = this.#options.clock()
     partition.idle = false
     const cursor = new Cursor(task, partition, batches.bytes, batches.start, batches.end)
@@ -162,9 +226,23 @@ export class Intake implements SourceHandler {
 
   /** Puts a block into every ring, waiting for room. `cut` runs in the same step in which the block went in. */
   async tell(kind: BlockKind, task: number, aux: number, time: number, cut?: () => void): Promise<void> {
+    await this.#put(() => tryBroadcast(this.#options.writers, kind, task, aux, time), cut)
+  }
+
+  /** The same for a checkpoint barrier; which tasks are to be copied is asked in that step too. */
+  async tellCheckpoint(number: number, tasks: () => readonly number[], cut: (copied: readonly number[]) => void): Promise<void> {
+    let copied: readonly number[] = []
+    const tryPut = () => {
+      copied = tasks()
+      return tryBroadcastCheckpoint(this.#options.writers, number, copied)
+    }
+    await this.#put(tryPut, () => cut(copied))
+  }
+
+  async #put(tryPut: () => number, cut?: () => void): Promise<void> {
     for (let full = 0; full >= 0; ) {
       if (this.#stopped) return
-      full = tryBroadcast(this.#options.writers, kind, task, aux, time)
+      full = tryPut()
       if (full < 0) cut?.()
       else await this.#wait(this.#roomIn(full))
     }
@@ -173,7 +251,11 @@ export class Intake implements SourceHandler {
   /** Finds partitions that have gone idle, lets watermarks move on without them, and forgets products not seen for the TTL. */
   async maintain(): Promise<void> {
     const now = this.#options.clock()
+    const stoodStill = now - (this.#maintainedAt ?? now) >= Math.max(STOOD_STILL_MS, this.#options.rules.idleTimeout / 2)
+    this.#maintainedAt = now
     await this.#tellDropped()
+    // What is heard first may be as old as the standstill: nobody is idle by it.
+    if (stoodStill) for (const partition of this.partitions) partition.lastRecordAt = now
     this.#markIdle(now)
     for (const task of [...this.tasks.values()]) await this.advance(task)
     for (const writer of this.#options.writers) writer.wake()
@@ -186,11 +268,16 @@ export class Intake implements SourceHandler {
     for (const { time } of [...this.tasks.values()]) if (time.quiet) await this.tell(BLOCK.quiet, time.task, 0, this.#options.clock())
   }
 
+  #newTask(task: number, lineage = 0): TaskInput {
+    return { time: new Task(task, this.#options.rules, lineage), dictionary: new Dictionary(this.#options.writers.length) }
+  }
+
   lowWaterMarks(): LowWaterMark[] {
     return this.partitions.map((partition) => ({
       topicIndex: partition.topicIndex,
       partition: partition.partition,
       ...partition.lowWater(),
+      lineage: this.tasks.get(partition.partition)?.time.lineage,
     }))
   }
 
@@ -282,13 +369,14 @@ export class Intake implements SourceHandler {
     }
   }
 
-  async #roomIn(worker: number): Promise<void> {
-    await this.#options.writers[worker]?.waitRoomAsync(WAIT_MS)
+  #roomIn(worker: number): Promise<void> {
+    return this.#options.ringRoom(worker)
   }
 
   async #wait(room: Promise<void>): Promise<void> {
     const from = this.#options.clock()
-    await room
+    this.waiting++
+    await room.finally(() => this.waiting--)
     this.backpressureMs += this.#options.clock() - from
   }
 

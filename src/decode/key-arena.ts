@@ -9,7 +9,7 @@
 const FIRST_CAPACITY = 1 << 12
 
 export class KeyArena {
-  bytes: Uint8Array
+  bytes: Uint8Array<ArrayBuffer>
   #words: Int32Array
   #used = 0
   #freed = 0
@@ -39,6 +39,11 @@ export class KeyArena {
     const to = (place + 1) * 4
     for (let i = 0; i < length; i++) this.bytes[to + i] = source[start + i]!
     return place
+  }
+
+  /** A copy of all that is used, holes included; places mean the same in it. */
+  copy(): Uint8Array<ArrayBuffer> {
+    return this.bytes.slice(0, this.#used * 4)
   }
 
   /** Byte index of a key's first byte. */

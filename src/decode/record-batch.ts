@@ -99,3 +99,42 @@ export function varintSize(bytes: Uint8Array, at: number): number {
   while (bytes[at + size - 1]! > 127 && size < 10) size++
   return size
 }
+
+/** Where the parts of a record lie. Reused for every record. */
+export class RecordPlace {
+  /** Its timestamp delta and its offset delta. */
+  timestampAt = 0
+  offsetAt = 0
+  /** Its value is [value, valueEnd); empty when it is null. */
+  value = 0
+  valueEnd = 0
+  /** The next record. */
+  next = 0
+}
+
+/** Finds the parts of the record at `at`; false when its lengths contradict each other or reach past `end`. */
+export function locateRecord(bytes: Uint8Array, at: number, end: number, place: RecordPlace): boolean {
+  const length = varint(bytes, at)
+  const body = at + varintSize(bytes, at)
+  place.next = body + length
+  place.timestampAt = body + 1
+  place.offsetAt = place.timestampAt + varintSize(bytes, place.timestampAt)
+  let p = place.offsetAt + varintSize(bytes, place.offsetAt)
+  const keyLength = varint(bytes, p)
+  p += varintSize(bytes, p) + (keyLength & ~(keyLength >> 31)) // -1, for null, counts as 0
+  const valueLength = varint(bytes, p)
+  place.value = p + varintSize(bytes, p)
+  place.valueEnd = place.value + (valueLength & ~(valueLength >> 31))
+  return length > 0 && place.next <= end && place.valueEnd <= place.next
+}
+
+/** The record's timestamp lies below its batch's first one: its delta is negative, an odd varint. */
+export function isOlder(bytes: Uint8Array, timestampAt: number): boolean {
+  return (bytes[timestampAt]! & 1) === 1
+}
+
+/** Offset of the record at `at`, in a batch that begins at `baseOffset`. */
+export function offsetOf(bytes: Uint8Array, at: number, baseOffset: number): number {
+  const timestampAt = at + varintSize(bytes, at) + 1
+  return baseOffset + varint(bytes, timestampAt + varintSize(bytes, timestampAt))
+}

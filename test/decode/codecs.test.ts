@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import snappy from 'snappyjs'
 import { describe, expect, test } from 'vitest'
 import { CODEC, compress, DECOMPRESSED_MAX_BYTES, decompress } from '../../src/decode/codecs.ts'
+import { OutputPool } from '../../src/decode/output-pool.ts'
 import { CtrError } from '../../src/errors.ts'
 
 const packed = [
@@ -115,4 +116,30 @@ describe('what decompresses to more than the limit is refused', () => {
   test('a length of 36 bits', () => {
     expect(corrupt(CODEC.snappy, Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0x7f])).message).toContain('no length')
   })
+})
+
+test('buffers that are given back are used again, and only those that came from the pool', () => {
+  const pool = new OutputPool()
+  const bytes = Buffer.from('{"product_id":"p-0001"}'.repeat(20_000))
+  for (const [, codec] of packed) {
+    const first = decompress(codec, compress(codec, bytes), pool)
+    expect(Buffer.compare(first, bytes)).toBe(0)
+    pool.giveBack(first)
+    const second = decompress(codec, compress(codec, bytes), pool)
+    expect([codec, second.buffer === first.buffer]).toEqual([codec, true])
+    expect(Buffer.compare(second, bytes)).toBe(0)
+    pool.giveBack(second)
+  }
+  const foreign = Buffer.from('a small one lies in memory that it shares with others')
+  pool.giveBack(foreign)
+  expect(pool.take(16).buffer).not.toBe(foreign.buffer)
+})
+
+test.each(packed)('%s: after damaged input the next batch is read as if nothing had been', (_name, codec) => {
+  const pool = new OutputPool()
+  const whole = compress(codec, Buffer.from(Array.from({ length: 5_000 }, (_, at) => `{"n":${at}}`).join('')))
+  for (let cut = 20; cut < whole.length; cut += 997) {
+    expect(() => decompress(codec, whole.subarray(0, cut), pool)).toThrow()
+    expect(decompress(codec, whole, pool).length).toBe(Array.from({ length: 5_000 }, (_, at) => `{"n":${at}}`).join('').length)
+  }
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Dictionary } from '../../src/decode/dictionary.ts'
-import { hashProduct } from '../../src/decode/event.ts'
+import { EventSlot, hashProduct } from '../../src/decode/event.ts'
+import { PARSED_MAX, ParsedEvents } from '../../src/decode/parsed-events.ts'
 import { Random } from '../../src/source/random.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
@@ -60,6 +61,43 @@ function sweep(
     }
   }
 }
+
+test(`many products are found at once as one by one, in small and large dictionaries, seed ${SEED}`, () => {
+  const random = new Random(SEED)
+  const dictionary = new Dictionary(3)
+  const parsed = new ParsedEvents()
+  const slot = new EventSlot()
+  for (let round = 0; round < 600; round++) {
+    // Lengths on both sides of what fits a row and an entry; some are the beginning of another.
+    const names = Array.from({ length: PARSED_MAX }, () => {
+      const name = `p${random.below(40_000)}`
+      return random.chance(0.3) ? name.padEnd(1 + random.below(40), 'x') : name
+    })
+    const bytes = new Uint8Array(Buffer.from(names.join('')))
+    const view = new DataView(bytes.buffer)
+    parsed.count = 0
+    let start = 0
+    for (const name of names) {
+      slot.ints.set([start, start + name.length, hashProduct(bytes, start, start + name.length), 0])
+      parsed.add(slot, bytes, 0, false, 0)
+      start += name.length
+    }
+    dictionary.findAll(parsed, bytes, view)
+    const found = Array.from(parsed.entries)
+    start = 0
+    for (const [i, name] of names.entries()) {
+      const end = start + name.length
+      const hash = hashProduct(bytes, start, end)
+      const entry = dictionary.find(hash, bytes, view, start, end)
+      if (names.indexOf(name) === i) {
+        expect([name, found[i]]).toEqual([name, entry])
+        if (entry < 0) dictionary.insert(hash, bytes, start, end)
+      }
+      start = end
+    }
+  }
+  expect(dictionary.size).toBeGreaterThan(20_000)
+})
 
 test('a sweep that is refused removes nothing and goes on there next time', () => {
   const dictionary = new Dictionary(1)

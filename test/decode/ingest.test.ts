@@ -31,7 +31,7 @@ function bench(rules: Partial<IngestRules> = {}, ringBytes = 64 * 1024) {
       }),
   }
   const ingest = new Ingest(all, ['impressions'], new EventBlocks([new RingWriter(ring)]), letters)
-  const partition = new Partition(0, 3, 0, undefined, 0)
+  const partition = new Partition(0, 3, { position: 0, maxEventTime: undefined }, REASONS, 0)
   const task = { time: new Task(3, all), dictionary: new Dictionary(1) }
   task.time.partitions.push(partition)
   const reader = new RingReader(ring)
@@ -277,7 +277,7 @@ describe('lateness', () => {
     expect(run([0], NOW + 15)).toMatchObject({ late: 1 })
   })
   test('leaves the low-water mark at the first event of the oldest open window', () => {
-    expect(run([12, 20, 3, 30]).lowWater()).toEqual({ offset: 0, maxEventTime: undefined })
+    expect(run([12, 20, 3, 30]).lowWater()).toMatchObject({ offset: 0, maxEventTime: undefined })
   })
 })
 
@@ -321,4 +321,52 @@ test('a delivery that spans many windows stops, so that the watermark can close 
   }
   drain()
   expect([stops, counted.length, partition.position]).toEqual([3, 200, 200])
+})
+
+describe('near a window’s end, where the events of two windows take turns', () => {
+  const AT = 1_700_000_000_000 // a window begins here
+  const timesOf = (count: number, timeOf: (i: number) => number) =>
+    encodeBatch(
+      Array.from({ length: count }, (_, offset) => ({
+        topic: 'impressions',
+        partition: 3,
+        offset,
+        recordTimestamp: AT + 20_000,
+        value: event(offset % 7, timeOf(offset)),
+      })),
+    )
+
+  test('each goes into its own, and the partition knows how many', () => {
+    const { ingest, cursor, drain, counted, partition } = bench()
+    const timeOf = (i: number) => AT + 10_000 + (i % 3 === 0 ? -1 - (i % 5) : i % 11)
+    expect(ingest.run(cursor(timesOf(700, timeOf)))).toBe(DONE)
+    drain()
+    expect(counted.map(([, time]) => time)).toEqual(Array.from({ length: 700 }, (_, i) => timeOf(i)))
+    expect([...partition.windows].map(([end, { events }]) => [end, events])).toEqual([
+      [AT + 10_000, 234],
+      [AT + 20_000, 466],
+    ])
+  })
+
+  test('the earlier one is late as soon as an event of the later one makes it so', () => {
+    const { ingest, cursor, drain, partition } = bench({ allowedLateness: 1000, outOfOrderness: 1000 })
+    // Once an event of AT + 12_000 is there, which is the 201st, the window that ended at AT + 10_000 is late.
+    const timeOf = (i: number) => (i % 2 === 0 ? AT + 10_000 + i * 10 : AT + 9_999)
+    expect(ingest.run(cursor(timesOf(400, timeOf)))).toBe(DONE)
+    drain()
+    expect(partition).toMatchObject({ read: 400, counted: 300, late: 100 })
+    expect([...partition.windows].map(([end, { events }]) => [end, events])).toEqual([
+      [AT + 20_000, 200],
+      [AT + 10_000, 100],
+    ])
+  })
+
+  test('events in the future between them are rejected, the others counted', () => {
+    const { ingest, cursor, drain, partition, rejected } = bench({ futureTolerance: 1000 })
+    const timeOf = (i: number) => (i % 10 === 3 ? AT + 21_001 : AT + 9_995 + (i % 10))
+    expect(ingest.run(cursor(timesOf(600, timeOf)))).toBe(DONE)
+    drain()
+    expect(partition).toMatchObject({ read: 600, counted: 540, invalid: 60 })
+    expect(rejected.map(({ offset }) => offset)).toEqual(Array.from({ length: 60 }, (_, i) => i * 10 + 3))
+  })
 })

@@ -19,12 +19,15 @@ function bench(bounded = false) {
   const asked: string[] = []
   const intake = new Intake({
     rules,
+    topics: ['a', 'b'],
     stateTtl: 1000,
     sweepsPerRound: 1,
     bounded,
     writers,
     ingest: new Ingest(rules, ['a', 'b'], new EventBlocks(writers), letters),
     lettersRoom: async () => {},
+    ringRoom: (worker) => writers[worker]!.waitRoomAsync(1000),
+    begin: async () => new Map(),
     clock: () => time.now,
     onFailed: () => {},
   })
@@ -130,4 +133,18 @@ describe('an idle partition', () => {
     await intake.maintain()
     expect(intake.partitions[0]).toMatchObject({ idle: false })
   })
+})
+
+test('after the process stood still, nobody is idle by what was heard before', async () => {
+  const { intake, time, assign } = bench()
+  assign(0, 0)
+  await intake.maintain()
+  time.now += 60_000
+  intake.endOffset(0, 0, 0) // a response that had waited in the socket
+  await intake.maintain()
+  expect(intake.partitions[0]!.idle).toBe(false)
+  time.now += 150
+  intake.endOffset(0, 0, 0)
+  await intake.maintain()
+  expect(intake.partitions[0]!.idle).toBe(true)
 })
