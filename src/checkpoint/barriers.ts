@@ -1,21 +1,18 @@
 /**
- * Barriers: how main learns that everything before a point is safe, and what may be committed then.
+ * Barriers: how main learns that everything before a point is safe.
  *
- *   cut       main puts barrier n into every ring and notes, in the same synchronous step, each partition's low-water mark
+ *   cut       main puts barrier n into every ring; what it notes in the same synchronous step belongs to it
  *   workers   pass the barrier on, behind the rows they emitted before it
  *   sink      acknowledges n when ClickHouse has acknowledged every row before it
- *   letters   put before the cut are acknowledged too
- *   commit    the marks of n go to the group
+ *   letters   put before then are acknowledged too, those for rows that ClickHouse refused among them
  *
- * One barrier is under way at a time. A failed commit loses nothing: the next one covers it.
+ * One barrier is under way at a time.
  */
 import { assert } from '../assert.ts'
 import type { LowWaterMark } from '../source/source.ts'
 
 interface Pending {
   readonly number: number
-  readonly marks: readonly LowWaterMark[]
-  readonly lettersSettled: Promise<void>
   resolve(): void
 }
 
@@ -28,18 +25,15 @@ export class Barriers {
     return this.#number + 1
   }
 
-  /** The barrier is in every ring. Resolves with the marks to commit when all before it is safe. */
-  async cut(marks: readonly LowWaterMark[], lettersSettled: Promise<void>): Promise<readonly LowWaterMark[]> {
+  /** The barrier is in every ring. Resolves when all before it is safe. */
+  async cut(lettersSettled: () => Promise<void>): Promise<void> {
     assert(this.#pending === undefined, 'one barrier is under way at a time', { number: this.#number })
     const number = ++this.#number
-    lettersSettled.catch(() => {}) // awaited below, when the sink has answered; until then its failure is not unhandled
-    const acknowledged = new Promise<void>((resolve) => {
-      this.#pending = { number, marks, lettersSettled, resolve }
+    await new Promise<void>((resolve) => {
+      this.#pending = { number, resolve }
     })
-    await acknowledged
-    await lettersSettled
+    await lettersSettled()
     this.#pending = undefined
-    return marks
   }
 
   /** The sink has seen barrier `number` through. */

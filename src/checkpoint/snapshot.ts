@@ -1,0 +1,39 @@
+/**
+ * What a worker copies at a checkpoint barrier: the open panes of a task and its products as they lie in memory, array by array. Copying is
+ * all that stops the worker; encoding is the checkpoint thread's work (task-object.ts).
+ *
+ *   places   id → word of the key in `arena`, or -1 for an id that names no product
+ *   arena    at each place: a word with the key's length in bytes, then the key, padded to a word (decode/key-arena.ts)
+ *   counts   of each pane: impressions of id 0, clicks of id 0, impressions of id 1, ...; ids at or above `limit` have none
+ */
+
+/** One open pane. Times in ms. */
+export interface PaneCopy {
+  readonly start: number
+  readonly end: number
+  /** Events in it. */
+  readonly total: number
+  /** It changed since it was last emitted. */
+  readonly dirty: boolean
+  /** It was emitted before. */
+  readonly emitted: boolean
+  readonly counts: Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+}
+
+/** One task's share of one worker. */
+export interface ShardCopy {
+  readonly task: number
+  readonly limit: number
+  readonly places: Int32Array<ArrayBuffer>
+  readonly arena: Uint8Array<ArrayBuffer>
+  readonly panes: readonly PaneCopy[]
+}
+
+/** What one worker sends for one checkpoint. */
+export interface WorkerCopy {
+  readonly number: number
+  readonly worker: number
+  readonly shards: readonly ShardCopy[]
+  /** How long the worker stood still for it, ms. */
+  readonly pausedMs: number
+}

@@ -1,0 +1,33 @@
+/**
+ * A task as a store holds it. Its object may be older than its manifest: windows that were closed since are in the object still. Those
+ * that count are the ones that the manifest calls open.
+ */
+import { CtrError } from '../errors.ts'
+import type { ObjectReference, TaskEntry } from './manifest.ts'
+import type { ObjectStore } from './store.ts'
+import { type DecodedPane, type DecodedTask, decodeTask } from './task-object-reader.ts'
+
+/** Ends of the windows that are open at the cut, with the events that were counted into each. */
+export function openWindows({ partitions }: TaskEntry): Map<number, number> {
+  const open = new Map<number, number>()
+  for (const { windows } of partitions) for (const { end, events } of windows) open.set(end, (open.get(end) ?? 0) + events)
+  return open
+}
+
+/** Panes of the object that are open. */
+export function openPanes(task: DecodedTask | undefined, entry: TaskEntry): readonly DecodedPane[] {
+  const open = openWindows(entry)
+  return (task?.panes ?? []).filter(({ end }) => open.has(end))
+}
+
+/** Reads and verifies an object. Throws CtrError: what the store throws, or CTR_CHECKPOINT_CORRUPT, also when it is missing. */
+export async function readObject(store: ObjectStore, reference: ObjectReference, signal?: AbortSignal): Promise<DecodedTask> {
+  const bytes = await store.get(reference.key, signal)
+  if (bytes === undefined) throw new CtrError('CTR_CHECKPOINT_CORRUPT', `${reference.key}: it is missing`)
+  return decodeTask(bytes, reference)
+}
+
+/** A product's id. */
+export function productOf({ products: { bytes, starts } }: DecodedTask, product: number): string {
+  return Buffer.from(bytes.subarray(starts[product], starts[product + 1])).toString()
+}

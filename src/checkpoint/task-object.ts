@@ -1,0 +1,217 @@
+/**
+ * A task object: the open panes of one task and the products in them, with the facts of the task as of its writing, so that it can be
+ * read without its manifest. Version 1. Integers of fixed size are little-endian; varints are LEB128 (7 bits a byte, low bits first) of
+ * whole numbers up to 2^53 - 1.
+ *
+ *   byte 0      4         6          8           12          16                 16 + 16 n
+ *        | CTRS | version | reserved | n sections | CRC of    | table of sections | section 0 | section 1 | ...
+ *        | 4    | u16     | u16, 0   | u32        | head, u32 | 16 bytes each     |
+ *
+ *   table entry | kind u32 | size u32, bytes | CRC-32 of the section u32 | shard u32 |
+ *   CRC of head covers bytes 0..12 and the table.
+ *
+ *   kind 1, facts     JSON (ObjectFacts); the first section
+ *   kind 2, products  of one shard: | count | length of id 0 | length of id 1 | ... | id 0 | id 1 | ...      UTF-8, lengths as varints
+ *   kind 3, panes     of the same shard, after its products; all varints:
+ *                     | panes | then of each pane, by start:
+ *                             | start | end - start | 1 dirty + 2 emitted | total | cells | then of each cell, by product:
+ *                                     | product - product before - 1 (-1 before the first) | impressions | clicks |
+ *
+ * A shard is what one worker held. Shards share no product. Only products that a pane counted are in it, numbered from 0 in each shard.
+ * A cell takes at least 3 bytes and, with its product, seldom more than 20; `total` is the sum of a pane's cells.
+ *
+ * This file writes them; task-object-reader.ts reads them.
+ */
+import { crc32 } from 'node:zlib'
+import { assert } from '../assert.ts'
+import { CtrError } from '../errors.ts'
+import { type ObjectFacts, objectFactsSchema } from './manifest.ts'
+import type { PaneCopy, ShardCopy } from './snapshot.ts'
+
+/** Numbers of the format, as the header names them. */
+export const TASK_OBJECT = {
+  /** CTRS */
+  magic: 0x53525443,
+  version: 1,
+  headBytes: 16,
+  entryBytes: 16,
+  facts: 1,
+  products: 2,
+  panes: 3,
+  dirty: 1,
+  emitted: 2,
+} as const
+
+const SECTION_MAX_BYTES = 0xffff_ffff
+
+/** An encoded task. */
+export interface EncodedTask {
+  readonly bytes: Uint8Array
+  readonly crc32: number
+  readonly cells: number
+  readonly products: number
+}
+
+/** A buffer that grows; the owner writes at `at` after `room`. */
+interface Output {
+  bytes: Uint8Array
+  at: number
+}
+
+/** The object of a task from what its workers copied. */
+export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[]): EncodedTask {
+  const checked = objectFactsSchema.safeParse(facts)
+  assert(checked.success, 'facts that are written can be read', { issues: checked.error?.issues })
+  assert(
+    shards.every(({ task }) => task === facts.task),
+    'an object holds one task',
+    { task: facts.task },
+  )
+  const sections = 1 + 2 * shards.length
+  const headBytes = TASK_OBJECT.headBytes + sections * TASK_OBJECT.entryBytes
+  const out: Output = { bytes: new Uint8Array(1 << 16), at: headBytes }
+  const table: number[] = []
+  const section = (kind: number, shard: number, write: () => void) => {
+    const start = out.at
+    write()
+    const size = out.at - start
+    if (size > SECTION_MAX_BYTES) throw new CtrError('CTR_CHECKPOINT_FAILED', `task ${facts.task}: its state is ${size} bytes, over 4 GiB`)
+    table.push(kind, size, crc32(out.bytes.subarray(start, out.at)), shard)
+  }
+  section(TASK_OBJECT.facts, 0, () => writeBytes(out, Buffer.from(JSON.stringify(checked.data))))
+  let cells = 0
+  let products = 0
+  for (const [i, shard] of shards.entries()) {
+    const numbers = numberProducts(shard)
+    section(TASK_OBJECT.products, i, () => {
+      products += writeProducts(out, shard, numbers)
+    })
+    section(TASK_OBJECT.panes, i, () => {
+      cells += writePanes(out, shard, numbers)
+    })
+  }
+  const head = new DataView(out.bytes.buffer, 0, headBytes)
+  head.setUint32(0, TASK_OBJECT.magic, true)
+  head.setUint16(4, TASK_OBJECT.version, true)
+  head.setUint32(8, sections, true)
+  for (const [i, word] of table.entries()) head.setUint32(TASK_OBJECT.headBytes + i * 4, word, true)
+  head.setUint32(12, crcOfHead(out.bytes, headBytes), true)
+  const bytes = out.bytes.subarray(0, out.at)
+  return { bytes, crc32: crc32(bytes), cells, products }
+}
+
+/** CRC-32 of the fixed head before its CRC, and of the table. */
+export function crcOfHead(bytes: Uint8Array, headBytes: number): number {
+  return crc32(bytes.subarray(TASK_OBJECT.headBytes, headBytes), crc32(bytes.subarray(0, 12)))
+}
+
+/** For each id of a shard its number in the object, or -1 when no pane counted it. */
+function numberProducts({ limit, panes }: ShardCopy): Int32Array {
+  const numbers = new Int32Array(limit).fill(-1)
+  for (const { counts } of panes) {
+    const ids = Math.min(limit, counts.length >> 1)
+    for (let id = 0; id < ids; id++) if (counts[id * 2] !== 0 || counts[id * 2 + 1] !== 0) numbers[id] = 0
+  }
+  let next = 0
+  for (let id = 0; id < limit; id++) if (numbers[id] === 0) numbers[id] = next++
+  return numbers
+}
+
+function writeProducts(out: Output, { arena, places }: ShardCopy, numbers: Int32Array): number {
+  const words = new Int32Array(arena.buffer, arena.byteOffset, arena.length >> 2)
+  let products = 0
+  for (let id = 0; id < numbers.length; id++) if (numbers[id]! >= 0) products++
+  room(out, 8)
+  writeVarint(out, products)
+  for (let id = 0; id < numbers.length; id++) {
+    if (numbers[id]! < 0) continue
+    const place = places[id] ?? -1
+    assert(place >= 0, 'a counted id names a product', { id })
+    room(out, 8)
+    writeVarint(out, words[place]!)
+  }
+  for (let id = 0; id < numbers.length; id++) {
+    if (numbers[id]! < 0) continue
+    const start = (places[id]! + 1) * 4
+    const length = words[places[id]!]!
+    room(out, length)
+    const { bytes, at } = out
+    for (let i = 0; i < length; i++) bytes[at + i] = arena[start + i]!
+    out.at += length
+  }
+  return products
+}
+
+function writePanes(out: Output, { limit, panes }: ShardCopy, numbers: Int32Array): number {
+  let cells = 0
+  room(out, 8)
+  writeVarint(out, panes.length)
+  for (const pane of panes.toSorted((a, b) => a.start - b.start)) {
+    assert(Number.isSafeInteger(pane.total) && pane.start >= 0 && pane.end > pane.start, 'a pane is a span with events', {
+      start: pane.start,
+      end: pane.end,
+      total: pane.total,
+    })
+    const ids = Math.min(limit, pane.counts.length >> 1)
+    let live = 0
+    for (let id = 0; id < ids; id++) if (pane.counts[id * 2] !== 0 || pane.counts[id * 2 + 1] !== 0) live++
+    room(out, 40)
+    writeVarint(out, pane.start)
+    writeVarint(out, pane.end - pane.start)
+    writeVarint(out, (pane.dirty ? TASK_OBJECT.dirty : 0) | (pane.emitted ? TASK_OBJECT.emitted : 0))
+    writeVarint(out, pane.total)
+    writeVarint(out, live)
+    writeCells(out, pane, ids, numbers)
+    cells += live
+  }
+  return cells
+}
+
+function writeCells(out: Output, { start, total, counts }: PaneCopy, ids: number, numbers: Int32Array): void {
+  let before = -1
+  let sum = 0
+  for (let id = 0; id < ids; id++) {
+    const impressions = counts[id * 2]!
+    const clicks = counts[id * 2 + 1]!
+    if (impressions === 0 && clicks === 0) continue
+    room(out, 24)
+    const product = numbers[id]!
+    writeVarint(out, product - before - 1)
+    writeVarint(out, impressions)
+    writeVarint(out, clicks)
+    before = product
+    sum += impressions + clicks
+  }
+  assert(sum === total, 'the cells of a pane add up to its events', { start, sum, total })
+}
+
+/** Makes room for `more` bytes. */
+function room(out: Output, more: number): void {
+  if (out.at + more <= out.bytes.length) return
+  const grown = new Uint8Array(Math.max(out.bytes.length * 2, out.at + more))
+  grown.set(out.bytes.subarray(0, out.at))
+  out.bytes = grown
+}
+
+function writeBytes(out: Output, bytes: Uint8Array): void {
+  room(out, bytes.length)
+  out.bytes.set(bytes, out.at)
+  out.at += bytes.length
+}
+
+/** At most 8 bytes, for which there must be room. */
+function writeVarint(out: Output, value: number): void {
+  const { bytes } = out
+  let { at } = out
+  let left = value
+  while (left > 0x7fff_ffff) {
+    bytes[at++] = (left % 128) | 128
+    left = Math.floor(left / 128)
+  }
+  while (left > 127) {
+    bytes[at++] = (left & 127) | 128
+    left >>>= 7
+  }
+  bytes[at++] = left
+  out.at = at
+}

@@ -1,0 +1,84 @@
+/** Copies of a task as workers make them, from plain descriptions, and what a decoded task says in the same plain words. */
+import type { ObjectFacts } from '../../src/checkpoint/manifest.ts'
+import type { ShardCopy } from '../../src/checkpoint/snapshot.ts'
+import type { DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
+import { KeyArena } from '../../src/decode/key-arena.ts'
+
+/** Impressions and clicks by product. */
+export type PlainCells = Readonly<Record<string, readonly [number, number]>>
+
+export interface PlainPane {
+  readonly start: number
+  readonly end: number
+  readonly dirty: boolean
+  readonly emitted: boolean
+  readonly cells: PlainCells
+}
+
+/** What one worker holds: products by id (null: an id that names none), and panes. */
+export interface PlainShard {
+  readonly products: readonly (string | null)[]
+  readonly panes: readonly PlainPane[]
+}
+
+export const FACTS: ObjectFacts = {
+  task: 3,
+  published: 1_700_000_005_000,
+  partitions: [
+    {
+      topic: 'clicks',
+      partition: 3,
+      position: 1234,
+      maxEventTime: 1_700_000_010_000,
+      totals: { first: 0, read: 1234, counted: 1200, late: 30, invalid: { EMPTY: 4 } },
+      windows: [
+        {
+          end: 1_700_000_010_000,
+          offset: 1000,
+          maxEventTime: null,
+          events: 200,
+          totals: { first: 0, read: 1000, counted: 1000, late: 0, invalid: {} },
+        },
+      ],
+    },
+  ],
+  rules: {
+    windowType: 'tumbling',
+    windowSize: 10_000,
+    outOfOrderness: 5000,
+    allowedLateness: 5000,
+    topics: ['impressions', 'clicks'],
+    tenant: 'default',
+  },
+  createdAt: 1_700_000_011_000,
+  writer: 'ctr',
+}
+
+export function shardCopy(task: number, { products, panes }: PlainShard): ShardCopy {
+  const arena = new KeyArena()
+  const places = Int32Array.from(products, (product) => {
+    const bytes = Buffer.from(product ?? '')
+    return product === null ? -1 : arena.add(bytes, 0, bytes.length)
+  })
+  const copies = panes.map(({ start, end, dirty, emitted, cells }) => {
+    const pairs = products.map((product) => (product === null ? undefined : cells[product]) ?? [0, 0])
+    const wide = pairs.flat().some((count) => count > 0xffff_ffff)
+    const counts = wide ? new Float64Array(products.length * 2 + 6) : new Uint32Array(products.length * 2 + 6)
+    counts.set(pairs.flat())
+    return { start, end, dirty, emitted, counts, total: pairs.flat().reduce((sum, count) => sum + count, 0) }
+  })
+  return { task, limit: products.length, places, arena: arena.bytes, panes: copies }
+}
+
+/** The panes of a decoded task with its products spelled out, and cells by product. */
+export function plainPanes({ products, panes }: DecodedTask) {
+  const name = (i: number) => Buffer.from(products.bytes.subarray(products.starts[i], products.starts[i + 1])).toString()
+  return panes.map((pane) => ({
+    start: pane.start,
+    end: pane.end,
+    dirty: pane.dirty,
+    emitted: pane.emitted,
+    total: pane.total,
+    cells: Object.fromEntries(Array.from(pane.products, (product, i) => [name(product), [pane.impressions[i], pane.clicks[i]]])),
+  }))
+}
