@@ -13,9 +13,11 @@ import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import { FramePool } from './frame-pool.ts'
+import { frameSocketFactory } from './frame-socket.ts'
 import { type KafkaClientOptions, kafkaClient } from './kafka-client.ts'
 import { toCtrError } from './kafka-errors.ts'
 import { KAFKAJS_VERSION, readInternals } from './kafkajs-adapter.ts'
+import { Tails, tailSocketFactory } from './tail-socket.ts'
 
 const PRODUCE_API_KEY = 0
 const PRODUCE_VERSION = 7
@@ -62,12 +64,14 @@ export class BatchProducer {
   readonly #options: KafkaClientOptions
   readonly #kafka: Kafka
   readonly #cluster: Cluster
+  readonly #tails = new Tails()
   #reached = false
   #closed = false
 
   constructor(options: KafkaClientOptions) {
     this.#options = options
-    this.#kafka = kafkaClient(options, new FramePool())
+    const pool = new FramePool()
+    this.#kafka = kafkaClient(options, pool, tailSocketFactory(frameSocketFactory(pool), this.#tails))
     this.#cluster = clusterOf(this.#kafka)
   }
 
@@ -122,7 +126,10 @@ export class BatchProducer {
     })
   }
 
-  /** Appends one record batch; resolves with its base offset (-1 when an earlier try turned out to have written it). */
+  /**
+   * Appends one record batch; resolves with its base offset (-1 when an earlier try turned out to have written it). The batch is not
+   * copied: it must stay as it is until then.
+   */
   async send(topic: string, partition: number, batch: Buffer): Promise<number> {
     const deadline = Date.now() + DELIVERY_MAX_MS
     for (let backoff = BACKOFF_MIN_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
@@ -147,10 +154,11 @@ export class BatchProducer {
     const leader = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))[0]
     if (leader === undefined) throw new CtrError('CTR_KAFKA_TOPIC_MISSING', `${topic} has no partition ${partition}`, { retriable: true })
     const { connectionPool } = (await this.#cluster.findBroker({ nodeId: leader })) as ProduceBroker
-    const answer = (await connectionPool.send({
-      request: produceRequest(topic, partition, batch, this.#options.requestTimeoutMs),
-      response: { decode: async (body) => decodeAnswer(body), parse: async (decoded) => decoded },
-    })) as ProduceAnswer
+    const head = produceHead(topic, partition, this.#options.requestTimeoutMs)
+    const ticket = this.#tails.add(head, batch)
+    const answer = (await connectionPool
+      .send({ request: produceRequest(head), response: { decode: async (body) => decodeAnswer(body), parse: async (decoded) => decoded } })
+      .finally(() => this.#tails.drop(ticket))) as ProduceAnswer
     if (answer.errorCode === 0 || answer.errorCode === DUPLICATE_SEQUENCE_NUMBER) return answer.baseOffset
     if (answer.errorCode === MESSAGE_TOO_LARGE) {
       const remedy = "make batches smaller or raise the topic's max.message.bytes"
@@ -190,8 +198,8 @@ function clusterOf(kafka: Kafka): Cluster {
   return create.call(kafka, { metadataMaxAge: 300_000, allowAutoTopicCreation: false })
 }
 
-/** kafkajs wants an encoder; all it takes of one is `buf` and `buffer`. */
-function produceRequest(topic: string, partition: number, batch: Buffer, timeoutMs: number): object {
+/** Up to the batch's length, which comes with the batch. */
+function produceHead(topic: string, partition: number, timeoutMs: number): Buffer {
   const name = Buffer.from(topic)
   const head = Buffer.alloc(26 + name.length)
   head.writeInt16BE(-1, 0)
@@ -202,14 +210,17 @@ function produceRequest(topic: string, partition: number, batch: Buffer, timeout
   name.copy(head, 14)
   head.writeInt32BE(1, 14 + name.length)
   head.writeInt32BE(partition, 18 + name.length)
-  head.writeInt32BE(batch.length, 22 + name.length)
-  const buffer = Buffer.concat([head, batch])
+  return head
+}
+
+/** kafkajs wants an encoder; all it takes of one is `buf` and `buffer`. */
+function produceRequest(head: Buffer): object {
   return {
     apiKey: PRODUCE_API_KEY,
     apiVersion: PRODUCE_VERSION,
     apiName: 'Produce',
     expectResponse: () => true,
-    encode: async () => ({ buf: buffer, buffer }),
+    encode: async () => ({ buf: head, buffer: head }),
   }
 }
 

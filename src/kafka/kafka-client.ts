@@ -38,10 +38,16 @@ export interface KafkaClientOptions {
 /** Short rounds: what they don't bridge is bridged by the caller, who also says what is going on. */
 export const CLIENT_RETRY: RetryOptions = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 4, multiplier: 2, factor: 0.2 }
 
-/** A client whose responses come in frames of `pool`. Throws CTR_KAFKA_VERSION when kafkajs is not the pinned one. */
-export function kafkaClient(options: KafkaClientOptions, pool: FramePool): Kafka {
+const SAME_AGAIN_MS = 10_000
+const KINDS_MAX = 100
+
+/**
+ * A client whose responses come in frames of `pool`, over sockets of `sockets`. Throws CTR_KAFKA_VERSION when kafkajs is not the pinned
+ * one.
+ */
+export function kafkaClient(options: KafkaClientOptions, pool: FramePool, sockets: ISocketFactory = frameSocketFactory(pool)): Kafka {
   mendKafkajs()
-  const { brokers, socketFactory } = withIpv6(options.brokers, frameSocketFactory(pool))
+  const { brokers, socketFactory } = withIpv6(options.brokers, sockets)
   const config: KafkaConfig = {
     clientId: options.clientId,
     brokers,
@@ -51,7 +57,7 @@ export function kafkaClient(options: KafkaClientOptions, pool: FramePool): Kafka
     requestTimeout: options.requestTimeoutMs,
     retry: CLIENT_RETRY,
     logLevel: options.logger.isLevelEnabled('debug') ? kafkajs.logLevel.DEBUG : kafkajs.logLevel.WARN,
-    logCreator: () => (entry) => relay(options.logger, entry),
+    logCreator: () => relay(options.logger),
     ...securityConfig(options.security),
   }
   return new kafkajs.Kafka(config)
@@ -84,12 +90,20 @@ function withIpv6(brokers: readonly string[], socketFactory: ISocketFactory): { 
 }
 
 /**
- * What kafkajs calls an error is one step of a retry, and what comes of it is reported by us. Of interest before that are lost connections;
- * a refused request is told twice.
+ * What kafkajs calls an error is one step of a retry, and what comes of it is reported by us. Of interest before that are lost connections,
+ * each kind once in a while: there may be many tries a second. A refused request is told twice.
  */
-function relay(logger: Logger, { namespace, level, log }: LogEntry): void {
-  const { message, timestamp: _, logger: __, stack: ___, ...facts } = log
-  const fields = { component: `kafkajs ${namespace}`, ...facts }
-  if (level === kafkajs.logLevel.ERROR && namespace === 'Connection' && !message.startsWith('Response')) logger.warn(fields, message)
-  else logger.debug(fields, message)
+function relay(logger: Logger): (entry: LogEntry) => void {
+  const toldAt = new Map<string, number>()
+  return ({ namespace, level, log }) => {
+    const { message, timestamp: _, logger: __, stack: ___, ...facts } = log
+    const fields = { component: `kafkajs ${namespace}`, ...facts }
+    const lost = level === kafkajs.logLevel.ERROR && namespace === 'Connection' && !message.startsWith('Response')
+    const now = performance.now()
+    if (!lost || now - (toldAt.get(message) ?? Number.NEGATIVE_INFINITY) < SAME_AGAIN_MS) return logger.debug(fields, message)
+    // Messages name addresses, which are few; should they ever not be, some are told too often.
+    if (toldAt.size >= KINDS_MAX) toldAt.clear()
+    toldAt.set(message, now)
+    logger.warn(fields, message)
+  }
 }

@@ -2,7 +2,8 @@
  * The lanes of this member of the consumer group: gained and lost with every rebalance, held while their positions are unknown, while the
  * pipeline pauses them or while they have something at the handler for long.
  *
- * - A new lane is held (paused in kafkajs) until its position is known: committed offset and metadata from one response, or `startFrom`.
+ * - A new lane is held (paused in kafkajs) until its position is known: committed offset and metadata from one response, or `startFrom`,
+ *   or what the handler has kept of it and goes on from (`restore`).
  * - After every rebalance kafkajs forgets its positions; lanes that stay are seeked back to theirs.
  * - A handler that makes us wait is awaited in line for a moment, since a ring has room again soon. After INLINE_WAIT_MS kafkajs is let
  *   go and the lane is held instead: heartbeats, rebalances and the other lanes go on however long the pipeline stands still.
@@ -12,12 +13,12 @@ import type { Batch, Cluster } from 'kafkajs'
 import type { Logger } from 'pino'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
-import type { AssignedPartition, SourceHandler } from '../source/source.ts'
+import type { AssignedPartition, OfferedPartition, SourceHandler } from '../source/source.ts'
 import { backoffMs } from './backoff.ts'
 import type { FetchedRecords, FetchListener } from './fetch-response.ts'
 import { Lane } from './lane.ts'
 import type { CorruptBatch } from './record-batches.ts'
-import { decideStart, keyOf, listOffsets, type PartitionFacts, readFacts, type StartFrom } from './start-position.ts'
+import { decideStart, keyOf, listOffsets, type PartitionFacts, readFacts, type StartFrom, type TopicPartition } from './start-position.ts'
 
 /** How partitions are read; see KafkaSourceOptions. */
 export interface LaneGroupOptions {
@@ -53,6 +54,7 @@ export class LaneGroup implements FetchListener {
   readonly #stopping = new AbortController()
   #silent = false
   #turns: Promise<void> = Promise.resolve()
+  #announcing: Promise<void> = Promise.resolve()
 
   /** `partitionsAtStart`: how many partitions each topic had when the source started; later ones are read from their beginning. */
   constructor(options: LaneGroupOptions, control: LaneControl, partitionsAtStart: ReadonlyMap<string, number>) {
@@ -84,31 +86,31 @@ export class LaneGroup implements FetchListener {
     this.#silent = true
   }
 
-  /** A generation of the group has begun with this assignment; kafkajs fetches again only after this returns. */
+  /**
+   * A generation of the group has begun with this assignment; kafkajs fetches again only after this returns. A task of which some
+   * partition comes or goes leaves as a whole and comes again: what the handler holds of it is of all its partitions together.
+   */
   joined(assignment: Readonly<Record<string, readonly number[]>>): void {
-    const wanted = new Set<string>()
-    const gained: Lane[] = []
+    const wanted = new Map<string, TopicPartition>()
     for (const [topic, partitions] of Object.entries(assignment)) {
-      for (const partition of partitions) {
-        const key = keyOf({ topic, partition })
-        wanted.add(key)
-        if (this.#lanes.has(key)) continue
-        const lane = new Lane(topic, this.#options.topics.indexOf(topic), partition)
-        this.#lanes.set(key, lane)
-        gained.push(lane)
-      }
+      for (const partition of partitions) wanted.set(keyOf({ topic, partition }), { topic, partition })
     }
-    const lost = [...this.#lanes].filter(([key]) => !wanted.has(key))
+    const changed = new Set<number>()
+    for (const [key, { partition }] of wanted) if (!this.#lanes.has(key)) changed.add(partition)
+    for (const [key, { partition }] of this.#lanes) if (!wanted.has(key)) changed.add(partition)
+    const lost = [...this.#lanes].filter(([key, { partition }]) => !wanted.has(key) || changed.has(partition))
+    const lanes = this.#lanes.size
     for (const [key, lane] of lost) this.#forget(key, lane)
+    const gained = [...wanted].filter(([key]) => !this.#lanes.has(key)).map(([, one]) => this.#create(one))
     for (const lane of this.#lanes.values()) {
       lane.held = undefined
       if (lane.announced) this.#control.seek(lane, lane.position)
       this.#applyHold(lane)
     }
-    this.#options.logger.info({ partitions: this.#lanes.size, gained: gained.length, lost: lost.length }, 'joined the consumer group')
-    const known = lost.map(([, lane]) => lane).filter((lane) => lane.announced)
-    if (known.length > 0) this.#tell((handler) => handler.revoked(known))
-    if (gained.length > 0) void this.#announce(gained)
+    const counts = { partitions: wanted.size, gained: wanted.size - lanes + lost.length, lost: lost.length }
+    this.#options.logger.info(counts, 'joined the consumer group')
+    this.#part(lost.map(([, lane]) => lane))
+    if (gained.length > 0) this.#meet(gained)
     else if (this.#lanes.size === 0) this.#tell((handler) => handler.assigned([]))
   }
 
@@ -239,6 +241,21 @@ export class LaneGroup implements FetchListener {
     this.#control.hold(lane, held)
   }
 
+  #create({ topic, partition }: TopicPartition): Lane {
+    const lane = new Lane(topic, this.#options.topics.indexOf(topic), partition)
+    this.#lanes.set(keyOf(lane), lane)
+    return lane
+  }
+
+  #part(lost: readonly Lane[]): void {
+    const known = lost.filter((lane) => lane.announced)
+    if (known.length > 0) this.#tell((handler) => handler.revoked(known))
+  }
+
+  #meet(gained: readonly Lane[]): void {
+    this.#announcing = this.#announcing.then(() => this.#announce(gained))
+  }
+
   #forget(key: string, lane: Lane): void {
     lane.gone = true
     this.#lanes.delete(key)
@@ -250,20 +267,32 @@ export class LaneGroup implements FetchListener {
     this.#leftBehind.set(key, left)
   }
 
-  /** Looks the lanes' positions up and hands them over. */
+  /**
+   * Looks the lanes' positions up and hands them over. One call at a time: a task that leaves and comes back while it is being restored
+   * must be let go of before it is restored again.
+   */
   async #announce(lanes: readonly Lane[]): Promise<void> {
     const facts = await this.#lookUp(lanes)
-    const assigned: AssignedPartition[] = []
-    const live: Lane[] = []
+    const offers: OfferedPartition[] = []
     for (const lane of lanes) {
       const fact = facts.get(keyOf(lane))
-      if (lane.gone || fact === undefined || this.#stopping.signal.aborted) continue
-      assigned.push(this.#settle(lane, fact, this.#startFrom(lane)))
-      live.push(lane)
+      if (!lane.gone && fact !== undefined) offers.push(this.#offer(lane, fact))
     }
-    if (live.length === 0) return
+    if (offers.length === 0 || this.#stopping.signal.aborted) return
+    const restored = await this.#restore(offers)
+    if (this.#stopping.signal.aborted) return
+    const assigned: AssignedPartition[] = []
+    const left: AssignedPartition[] = []
+    for (const one of restored) {
+      const lane = lanes.find(({ topicIndex, partition }) => topicIndex === one.topicIndex && partition === one.partition)
+      if (lane === undefined || lane.gone) left.push(one)
+      else assigned.push(this.#settle(lane, one))
+    }
+    if (left.length > 0) this.#tell((handler) => handler.revoked(left))
+    if (assigned.length === 0) return
     this.#tell((handler) => handler.assigned(assigned))
-    for (const lane of live) {
+    for (const lane of lanes) {
+      if (!lane.announced || lane.gone) continue
       this.endOffset(lane.topic, lane.partition, facts.get(keyOf(lane))?.latest ?? lane.position)
       this.#applyHold(lane)
     }
@@ -276,18 +305,32 @@ export class LaneGroup implements FetchListener {
     return lane.partition >= (this.#partitionsAtStart.get(lane.topic) ?? 0) ? 'earliest' : startFrom
   }
 
-  #settle(lane: Lane, fact: PartitionFacts, startFrom: StartFrom): AssignedPartition {
+  async #restore(offers: readonly OfferedPartition[]): Promise<readonly AssignedPartition[]> {
+    try {
+      return (await this.#control.handler.restore?.(offers)) ?? offers
+    } catch (error) {
+      this.#fail(error)
+      return []
+    }
+  }
+
+  #offer(lane: Lane, fact: PartitionFacts): OfferedPartition {
     const key = keyOf(lane)
     const { topicIndex, partition } = lane
-    const { position, maxEventTime, warning } = decideStart(startFrom, fact)
+    const { warning, ...start } = decideStart(this.#startFrom(lane), fact)
     if (warning !== undefined) this.#options.logger.warn({ topic: lane.topic, partition }, warning)
     if (this.#options.bounded && !this.#boundedEnds.has(key)) this.#boundedEnds.set(key, fact.latest)
+    return { topicIndex, partition, ...start, endOffset: this.#boundedEnds.get(key), earliest: fact.earliest, latest: fact.latest }
+  }
+
+  #settle(lane: Lane, { topicIndex, partition, position, maxEventTime, totals }: AssignedPartition): AssignedPartition {
+    const key = keyOf(lane)
     this.#seen.add(key)
     lane.endOffset = this.#boundedEnds.get(key)
     lane.position = position
     lane.announced = true
     this.#control.seek(lane, position)
-    return { topicIndex, partition, position, maxEventTime, endOffset: lane.endOffset }
+    return { topicIndex, partition, position, maxEventTime, totals, endOffset: lane.endOffset }
   }
 
   /** The broker no longer, or not yet, has the position: retention has passed us, or the topic is another one. */
@@ -296,23 +339,29 @@ export class LaneGroup implements FetchListener {
     const fact = (await this.#lookUp([lane])).get(keyOf(lane))
     if (fact === undefined || lane.gone) return
     const { position, topicIndex, partition } = lane
-    const inRange = position >= fact.earliest && position <= fact.latest
-    if (!inRange) {
+    if (position > fact.latest) {
+      this.#renew(partition)
+      return
+    }
+    if (position < fact.earliest) {
       const { warning } = decideStart('committed', { ...fact, committed: position })
       this.#options.logger.warn({ topic: lane.topic, partition }, warning)
       lane.position = fact.earliest
-      if (fact.earliest > position) {
-        this.#tell((handler) => handler.skipped(topicIndex, partition, fact.earliest))
-      } else {
-        const again = { topicIndex, partition, position: fact.earliest, maxEventTime: undefined, endOffset: lane.endOffset }
-        lane.paused = false // the handler's new partition is not
-        this.#tell((handler) => handler.revoked([lane]))
-        this.#tell((handler) => handler.assigned([again]))
-      }
+      this.#tell((handler) => handler.skipped(topicIndex, partition, fact.earliest))
     }
     this.#control.seek(lane, lane.position)
     lane.recovering = false
     this.#applyHold(lane)
+  }
+
+  /** The task begins anew, all its lanes together, as if it had just been assigned. */
+  #renew(task: number): void {
+    const old = [...this.#lanes].filter(([, { partition }]) => partition === task)
+    for (const [key, lane] of old) this.#forget(key, lane)
+    this.#part(old.map(([, lane]) => lane))
+    const lanes = old.map(([, lane]) => this.#create(lane))
+    for (const lane of lanes) this.#applyHold(lane)
+    this.#meet(lanes)
   }
 
   /** Asks until it is answered; nothing when all the lanes have gone or the source stops first. */

@@ -2,7 +2,9 @@
  * Where a partition begins: a pure decision from what the broker says about it, and the requests that ask.
  */
 import type { Cluster } from 'kafkajs'
-import { decodeOffsetMetadata } from './offset-metadata.ts'
+import type { OfferedPartition } from '../source/source.ts'
+import type { LedgerTotals } from '../window/ledger.ts'
+import { decodeOffsetMetadata, type OffsetMetadata } from './offset-metadata.ts'
 
 /** As `kafka.startFrom` of the configuration. */
 export type StartFrom = 'committed' | 'earliest' | 'latest' | 'timestamp'
@@ -18,7 +20,8 @@ export interface PartitionFacts {
   readonly earliest: number
   readonly latest: number
   readonly committed: number | undefined
-  readonly maxEventTime: number | undefined
+  /** What was committed with it; undefined when somebody else committed it. */
+  readonly metadata: OffsetMetadata | undefined
   /** First offset at or after the start timestamp; undefined when it wasn't asked for or there is none. */
   readonly atTimestamp: number | undefined
 }
@@ -27,6 +30,11 @@ export interface PartitionFacts {
 export interface StartPosition {
   readonly position: number
   readonly maxEventTime: number | undefined
+  readonly totals: LedgerTotals | undefined
+  readonly origin: OfferedPartition['origin']
+  readonly lineage: number | undefined
+  /** Records that open windows need, from the committed offset on, are gone. */
+  readonly lost?: boolean
   /** Why it isn't the committed offset although there is one to go by. */
   readonly warning: string | undefined
 }
@@ -34,18 +42,23 @@ export interface StartPosition {
 /** `startFrom` is 'committed' for every partition that this process has had before. */
 export function decideStart(startFrom: StartFrom, facts: PartitionFacts): StartPosition {
   const { earliest, latest, committed } = facts
-  const at = (position: number, warning?: string): StartPosition => ({ position, maxEventTime: undefined, warning })
+  const at = (position: number, warning?: string): StartPosition => {
+    const origin =
+      startFrom !== 'committed' ? 'asked' : committed === undefined ? 'none' : facts.metadata === undefined ? 'foreign' : 'mark'
+    return { position, maxEventTime: undefined, totals: undefined, origin, lineage: facts.metadata?.lineage, warning }
+  }
   if (startFrom === 'earliest') return at(earliest)
   if (startFrom === 'latest') return at(latest)
   if (startFrom === 'timestamp') return at(facts.atTimestamp ?? latest)
   if (committed === undefined) return at(earliest)
   if (committed < earliest) {
-    return at(earliest, `records ${committed} to ${earliest - 1} are gone (retention): events are lost, reading on from the earliest`)
+    const gone = `records ${committed} to ${earliest - 1} are gone (retention): events are lost unless a checkpoint has them`
+    return { ...at(earliest, gone), lost: true }
   }
   if (committed > latest) {
     return at(earliest, `the committed offset ${committed} is past the end ${latest} (topic created again?): reading from the earliest`)
   }
-  return { position: committed, maxEventTime: facts.maxEventTime, warning: undefined }
+  return { ...at(committed), maxEventTime: facts.metadata?.maxEventTime, totals: facts.metadata?.totals }
 }
 
 /** `topic/partition`, the key of the maps here. */
@@ -88,7 +101,7 @@ export async function readFacts(
         earliest: first,
         latest: Math.max(first, latest.get(key) ?? first),
         committed: own?.offset,
-        maxEventTime: decodeOffsetMetadata(own?.metadata),
+        metadata: decodeOffsetMetadata(own?.metadata),
         atTimestamp: found === undefined || found < 0 ? undefined : found,
       }
       return [key, facts]

@@ -320,56 +320,6 @@ test('a partition added later is read from its beginning without a restart', asy
   })
 })
 
-describe('two members of a group', () => {
-  test('share the partitions by number, and the one that stays takes over where the other committed', async () => {
-    const topics = await twoTopics(4)
-    const options = sourceOptions(brokers, topics)
-    await withSource(options, async (one) => {
-      await until('all eight', () => one.assignedNow.size === 8)
-      for (const topic of topics)
-        for (let partition = 0; partition < 4; partition++) await produce(brokers, topic, partition, numbered(0, 10))
-      await until('all records', () => one.count === 80)
-      await withSource({ ...options, startFrom: 'committed' }, async (other, otherSource) => {
-        await until('half each', () => one.assignedNow.size === 4 && other.assignedNow.size === 4)
-        for (const taker of [one, other]) {
-          const tasks = [...taker.assignedNow.values()].map(({ topicIndex, partition }) => [topicIndex, partition] as const)
-          const of = (index: number) =>
-            tasks
-              .filter(([topicIndex]) => topicIndex === index)
-              .map(([, partition]) => partition)
-              .toSorted()
-          expect(of(0)).toEqual(of(1))
-        }
-        await until('the other reads its half from the beginning', () => other.count === 40)
-        await otherSource.commit([...other.assignedNow.values()].map((mark) => ({ ...mark, offset: 10 })))
-      })
-      await until('all eight again', () => one.assignedNow.size === 8, 30_000)
-      const back = one.assignments.slice(8)
-      expect(back.map(({ position }) => position)).toEqual([10, 10, 10, 10])
-      await produce(brokers, topics[0], 0, ['more'])
-      await until('more', () => one.count === 81)
-      expect(one.overlaps).toBe(0)
-    })
-  })
-
-  test('a member for whom there is no partition is told so', async () => {
-    const topic = await oneTopic(1)
-    const options = sourceOptions(brokers, [topic])
-    const counts: number[] = []
-    class Counting extends Taker {
-      override assigned(partitions: Parameters<Taker['assigned']>[0]): void {
-        counts.push(partitions.length)
-        super.assigned(partitions)
-      }
-    }
-    await withSource(
-      options,
-      () => withSource(options, () => until('both are told', () => counts.includes(0) && counts.includes(1)), new Counting()),
-      new Counting(),
-    )
-  })
-})
-
 describe('what is not there yet', () => {
   test('a missing topic is named and waited for', async () => {
     const topic = fresh('later')

@@ -27,15 +27,16 @@ test.each(['kafkajs/src/network/connection', 'kafkajs/src/network/requestQueue',
   },
 )
 
-test('what fetches rely on is still there: findBroker, fetch, joinGroup, the connection pool and the batch as it reads a message', () => {
+test('what we use is still there: findBroker, fetch, requests of groups, the connection pool, the batch as it reads a message', () => {
   const Cluster = require('kafkajs/src/cluster') as { prototype: Record<string, unknown> }
   const Broker = require('kafkajs/src/broker') as { prototype: Record<string, unknown> }
   const Pool = require('kafkajs/src/network/connectionPool') as { prototype: Record<string, unknown> }
   const Batch = require('kafkajs/src/consumer/batch') as new (...args: unknown[]) => Record<string, unknown> & { lastOffset(): string }
   for (const method of ['findBroker', 'findGroupCoordinator', 'fetchTopicsOffset', 'refreshMetadata'])
     expect(Cluster.prototype[method]).toBeTypeOf('function')
-  for (const method of ['fetch', 'joinGroup', 'offsetFetch']) expect(Broker.prototype[method]).toBeTypeOf('function')
-  expect(Pool.prototype.send).toBeTypeOf('function')
+  for (const method of ['fetch', 'joinGroup', 'syncGroup', 'offsetFetch', 'describeGroups', 'leaveGroup'])
+    expect(Broker.prototype[method]).toBeTypeOf('function')
+  for (const method of ['send', 'getConnection']) expect(Pool.prototype[method]).toBeTypeOf('function')
   const message = { offset: '9', value: 'records', key: null, isControlRecord: false, batchContext: {} }
   const batch = new Batch('t', '5', { partition: 0, highWatermark: '20', abortedTransactions: [], messages: [message] })
   expect(batch).toMatchObject({ fetchedOffset: '5', rawMessages: [message], messages: [message] })

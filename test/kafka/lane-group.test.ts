@@ -205,7 +205,7 @@ describe('an offset out of range', () => {
     log.latest = 3
     group.outOfRange('t', 0)
     await settle()
-    expect(since()).toEqual(['hold 0', 'revoked 0', 'assigned 0@0', 'seek 0@0', 'free 0'])
+    expect(since()).toEqual(['hold 0', 'revoked 0', 'hold 0', 'seek 0@0', 'assigned 0@0', 'free 0'])
   })
 })
 
@@ -217,4 +217,53 @@ test('a partition that came after the start is read whole, whatever startFrom sa
     [1, 50],
     [2, 3],
   ])
+})
+
+describe('a task is one thing', () => {
+  const log = { earliest: 0, latest: 50, committed: 10, metadata: '{"v":1}' }
+  const both = async () => {
+    const all = bench(log, { topics: ['t', 'u'] })
+    all.group.joined({ t: [0, 1], u: [0, 1] })
+    await all.settle()
+    all.since()
+    return all
+  }
+
+  test('one partition that goes takes the others of its number with it; they come again', async () => {
+    const { group, settle, since } = await both()
+    group.joined({ t: [0, 1], u: [1] })
+    expect(since().filter((line) => line.startsWith('revoked'))).toEqual(['revoked 0,0'])
+    await settle()
+    expect(since().filter((line) => line.startsWith('assigned'))).toEqual(['assigned 0@10'])
+  })
+
+  test('one that comes makes the others begin again with it', async () => {
+    const { group, settle, since } = await both()
+    group.joined({ t: [0, 1], u: [1] })
+    await settle()
+    since()
+    group.joined({ t: [0, 1], u: [0, 1] })
+    await settle()
+    const said = since()
+    expect(said.filter((line) => /^(revoked|assigned)/.test(line))).toEqual(['revoked 0', 'assigned 0@10,0@10'])
+  })
+
+  test('an offset out of range takes the whole task back', async () => {
+    const { group, settle, since } = await both()
+    const before = log.latest
+    log.latest = 3
+    group.outOfRange('u', 0)
+    await settle()
+    log.latest = before
+    expect(since().filter((line) => /^(revoked|assigned)/.test(line))).toEqual(['revoked 0,0', 'assigned 0@0,0@0'])
+  })
+
+  test('lanes that leave while they are being restored are let go of before they are restored again', async () => {
+    const { group, settle, since } = bench(log)
+    group.joined({ t: [0] })
+    group.joined({})
+    group.joined({ t: [0] })
+    await settle()
+    expect(since().filter((line) => /^(revoked|assigned 0)/.test(line))).toEqual(['assigned 0@10'])
+  })
 })
