@@ -39,6 +39,7 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
   let put = 0
   let delivered = 0
   let running: Promise<void> | undefined
+  let trouble: string | undefined
 
   const full = () => queuedBytes >= queueMaxBytes
   const delivering = async () => {
@@ -49,13 +50,14 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
       } catch (error) {
         if (closing.signal.aborted) return
         const reason = error instanceof Error ? error.message : String(error)
-        const message = `dead letters not delivered to ${delivery.place}: ${reason}; trying again`
-        logger.error({ code: 'CTR_DEAD_LETTER', waiting: lines.length, attempt }, message)
-        await sleep(Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2), closing.signal)
-        attempt++
+        const message = `dead letters not delivered to ${delivery.place}: ${reason}`
+        if (attempt > 0) trouble = message
+        logger.error({ code: 'CTR_DEAD_LETTER', waiting: lines.length, attempt }, `${message}; trying again`)
+        await sleep(pauseMs(attempt++), closing.signal)
         continue
       }
       attempt = 0
+      trouble = undefined
       lines.splice(0, batch.length)
       delivered += batch.length
       for (const line of batch) queuedBytes -= line.length
@@ -67,6 +69,9 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
   return {
     get full() {
       return full()
+    },
+    get trouble() {
+      return trouble
     },
     put(letter: DeadLetter) {
       assert(!closing.signal.aborted, 'no dead letter is put after close')
@@ -94,6 +99,11 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
       await delivery.close()
     },
   }
+}
+
+/** Before the next try: doubling, half of it at random. */
+function pauseMs(attempt: number): number {
+  return Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2)
 }
 
 /** As many of the first lines as make a batch; one at least. */

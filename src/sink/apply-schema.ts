@@ -5,7 +5,7 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { CtrError } from '../errors.ts'
 import { connect, type Endpoint, explainClickHouse } from './connect.ts'
-import { databaseStatement, RESULT_COLUMNS, schemaStatements } from './schema.ts'
+import { databaseStatement, schemaStatements, TABLES, type Table } from './schema.ts'
 
 /** Creates what is missing of database, tables and views. Throws CtrError; nothing is harmed by running it again. */
 export async function applySchema(endpoint: Endpoint): Promise<void> {
@@ -20,31 +20,44 @@ export async function applySchema(endpoint: Endpoint): Promise<void> {
   }
 }
 
-/** Throws CTR_CLICKHOUSE_REFUSED when ctr_results is missing or has other columns than the rows that are written. */
-export async function checkSchema(endpoint: Endpoint): Promise<void> {
+/** Of each table of the sink, its columns' types as ClickHouse names them, in the order of our columns. */
+export type TableTypes = ReadonlyMap<string, readonly string[]>
+
+/** Throws CTR_CLICKHOUSE_REFUSED when a table is missing or has other columns than the rows that are written to it. */
+export async function checkSchema(endpoint: Endpoint): Promise<TableTypes> {
   const client = connect(endpoint, undefined)
   try {
     if (!(await hasDatabase(client, endpoint.database))) {
       throw refused(endpoint, `has no database ${endpoint.database}`)
     }
     const result = await client.query({
-      query: "SELECT name, type FROM system.columns WHERE database = {database:String} AND table = 'ctr_results'",
-      query_params: { database: endpoint.database },
+      query: 'SELECT table, name, type FROM system.columns WHERE database = {database:String} AND table IN {tables:Array(String)}',
+      query_params: { database: endpoint.database, tables: TABLES.map(({ name }) => name) },
       format: 'JSONEachRow',
     })
-    const types = new Map((await result.json<{ name: string; type: string }>()).map(({ name, type }) => [name, type]))
-    if (types.size === 0) throw refused(endpoint, `has no table ${endpoint.database}.ctr_results`)
-    for (const [name, wanted] of RESULT_COLUMNS) {
-      const found = types.get(name)
-      if (found === undefined) throw refused(endpoint, `has no column ${name} in ${endpoint.database}.ctr_results`)
-      if (plainType(found) !== wanted)
-        throw refused(endpoint, `has column ${name} of ${endpoint.database}.ctr_results as ${found} instead of ${wanted}`)
-    }
+    const columns = await result.json<{ table: string; name: string; type: string }>()
+    return new Map(TABLES.map((table) => [table.name, checkTable(endpoint, table, columns)]))
   } catch (error) {
     throw explainClickHouse(error, endpoint)
   } finally {
     await client.close()
   }
+}
+
+function checkTable(
+  endpoint: Endpoint,
+  { name, columns }: Table,
+  all: readonly { table: string; name: string; type: string }[],
+): readonly string[] {
+  const where = `${endpoint.database}.${name}`
+  const types = new Map(all.filter(({ table }) => table === name).map((column) => [column.name, column.type]))
+  if (types.size === 0) throw refused(endpoint, `has no table ${where}`)
+  return columns.map(([column, wanted]) => {
+    const found = types.get(column)
+    if (found === undefined) throw refused(endpoint, `has no column ${column} in ${where}`)
+    if (plainType(found) !== wanted) throw refused(endpoint, `has column ${column} of ${where} as ${found} instead of ${wanted}`)
+    return found
+  })
 }
 
 async function hasDatabase(client: ClickHouseClient, database: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { CtrError, type CtrErrorCode } from '../errors.ts'
+import { DENIED, PASSING } from './clickhouse-codes.ts'
 
 /** PEM texts. */
 export interface TlsOptions {
@@ -51,10 +52,6 @@ export function connect(endpoint: Endpoint, database: string | undefined): Click
     log: { level: ClickHouseLogLevel.OFF },
   })
 }
-
-/** Refusals that pass by themselves: load, memory, read-only and unreachable replicas, Keeper. 252 is too many parts. */
-const PASSING = new Set([159, 202, 203, 209, 210, 225, 236, 241, 242, 252, 279, 285, 319, 439, 999])
-const DENIED = new Set([192, 193, 194, 497, 516])
 
 const UNTRUSTED = new Set([
   'CERT_HAS_EXPIRED',
@@ -129,6 +126,23 @@ function explainRefusal(
     )
   }
   return fail('CTR_CLICKHOUSE_REFUSED', `${where} refuses (${said})`, PASSING.has(code))
+}
+
+const AWAY = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
+
+/** Nobody was there to send anything to. */
+export function isAway(error: unknown): boolean {
+  return AWAY.has(errnoOf(error))
+}
+
+const REASON_MAX_LENGTH = 500
+
+/** What ClickHouse said, on one line: "469 VIOLATED_CONSTRAINT: …". */
+export function clickHouseReason(error: unknown): string {
+  if (error instanceof CtrError) return clickHouseReason(error.cause)
+  const said = error instanceof Error ? error.message.trim().replaceAll(/\s+/g, ' ') : String(error)
+  const kind = error instanceof ClickHouseError ? `${error.code} ${error.type ?? ''}: ` : ''
+  return (kind + said).slice(0, REASON_MAX_LENGTH)
 }
 
 /** ClickHouse's own code of an error, 0 when it has none. */

@@ -1,5 +1,5 @@
 /**
- * One row of ctr_results as RowBinary bytes, in the column order of ROW_COLUMNS.
+ * One row of ctr_results as RowBinary bytes, in the column order of RESULTS (schema.ts).
  *
  *   tenant      product_id   window_start  window_end  task    impressions  clicks  ctr      version  emitted_at
  *   varint+n    varint+n     i64 ms        i64 ms      u32     u64          u64     f64      u64      i64 ms        all little-endian
@@ -10,11 +10,8 @@
 import { assert } from '../assert.ts'
 import { LIMITS } from '../config/limits.ts'
 
-/** Columns of an insert, in the order writeRow writes them. */
-export const ROW_COLUMNS = 'tenant, product_id, window_start, window_end, task, impressions, clicks, ctr, version, emitted_at'
-
-/** Bytes of the columns of fixed width: four times, two counts, version and ctr of 8 bytes, task of 4. */
-const FIXED_BYTES = 8 * 8 - 8 + 4
+/** Bytes of the columns of fixed width: three times, two counts, version and ctr of 8 bytes, task of 4. */
+export const FIXED_BYTES = 7 * 8 + 4
 /** A varint of a length below 2^14. */
 const LENGTH_MAX_BYTES = 2
 const PRODUCT_MAX_BYTES = LIMITS.productIdMaxBytes

@@ -6,10 +6,17 @@
  *   ctr_latest       each product's newest window
  *   ctr_minutely     minutes and hours; a window belongs to the period it starts in. Up to the refresh interval behind ctr_results
  *   ctr_hourly
+ *   ctr_ledger       what was read of each partition up to an offset, and what became of it: totals since first_offset, never differences
+ *   ctr_ledger_windows   events counted into each window and task before they went to the workers; written once the window is closed
+ *   ctr_reconciliation   the one held against the other, per minute of event time
  *
  * Roll-ups are recomputed, never added up: a refreshable view takes the periods that received rows since the last refresh (and LOOK_BACK
  * before it, for inserts that were under way), reads them whole from ctr_results, and appends them to a table in which the newest
  * computation wins. So rows sent again change nothing, and a refresh that was missed, however long, is made up for by the next.
+ *
+ * Reconciliation takes the ledger apart into the steps from each row to the next of the same partition and first offset, and puts a step
+ * into the minute of its largest event time; what lies before the first event is in 1970. Of a window it compares the events that were
+ * counted with those in ctr_results, in the minute the window starts in. A window that is still open is in neither sum.
  *
  * Needs ClickHouse 24.10 (refreshable views with APPEND).
  */
@@ -48,19 +55,67 @@ export const ROLL_UPS: readonly RollUp[] = [
   },
 ]
 
-/** The columns an insert fills, with the types RowBinary is written for. */
-export const RESULT_COLUMNS: readonly (readonly [name: string, type: string])[] = [
-  ['tenant', 'String'],
-  ['product_id', 'String'],
-  ['window_start', "DateTime64(3, 'UTC')"],
-  ['window_end', "DateTime64(3, 'UTC')"],
-  ['task', 'UInt32'],
-  ['impressions', 'UInt64'],
-  ['clicks', 'UInt64'],
-  ['ctr', 'Float64'],
-  ['version', 'UInt64'],
-  ['emitted_at', "DateTime64(3, 'UTC')"],
-]
+/** A table the sink writes: the columns an insert fills, with the types RowBinary is written for. */
+export interface Table {
+  readonly name: string
+  readonly columns: readonly (readonly [name: string, type: string])[]
+}
+
+const TIME = "DateTime64(3, 'UTC')"
+
+/** Rows of windows; see row-binary.ts. */
+export const RESULTS: Table = {
+  name: 'ctr_results',
+  columns: [
+    ['tenant', 'String'],
+    ['product_id', 'String'],
+    ['window_start', TIME],
+    ['window_end', TIME],
+    ['task', 'UInt32'],
+    ['impressions', 'UInt64'],
+    ['clicks', 'UInt64'],
+    ['ctr', 'Float64'],
+    ['version', 'UInt64'],
+    ['emitted_at', TIME],
+  ],
+}
+
+/** Totals of partitions; see ledger-binary.ts. */
+export const LEDGER: Table = {
+  name: 'ctr_ledger',
+  columns: [
+    ['tenant', 'String'],
+    ['topic', 'String'],
+    ['partition', 'UInt32'],
+    ['first_offset', 'UInt64'],
+    ['last_offset', 'UInt64'],
+    ['read', 'UInt64'],
+    ['counted', 'UInt64'],
+    ['late', 'UInt64'],
+    ['invalid', 'UInt64'],
+    ['dead_lettered', 'UInt64'],
+    ['invalid_by_reason', 'Map(String, UInt64)'],
+    ['max_event_time', TIME],
+    ['cut_at', TIME],
+  ],
+}
+
+/** Events counted into windows; see ledger-binary.ts. */
+export const LEDGER_WINDOWS: Table = {
+  name: 'ctr_ledger_windows',
+  columns: [
+    ['tenant', 'String'],
+    ['task', 'UInt32'],
+    ['window_start', TIME],
+    ['window_end', TIME],
+    ['events', 'UInt64'],
+    ['version', 'UInt64'],
+    ['cut_at', TIME],
+  ],
+}
+
+/** Every table that is inserted into. */
+export const TABLES: readonly Table[] = [RESULTS, LEDGER, LEDGER_WINDOWS]
 
 /** Creates the database; separate, for it takes a right that the rest doesn't. */
 export function databaseStatement(database: string): string {
@@ -70,7 +125,8 @@ export function databaseStatement(database: string): string {
 /** Everything inside the database, in the order in which it can be created. */
 export function schemaStatements(database: string): string[] {
   const db = identifier(database)
-  return [resultsTable(db), windowsView(db), latestView(db), ...ROLL_UPS.flatMap((rollUp) => rollUpStatements(db, rollUp))]
+  const rollUps = ROLL_UPS.flatMap((rollUp) => rollUpStatements(db, rollUp))
+  return [resultsTable(db), windowsView(db), latestView(db), ...rollUps, ledgerTable(db), ledgerWindowsTable(db), reconciliationView(db)]
 }
 
 /** Brings a roll-up up to date now, rather than at its next refresh. */
@@ -79,11 +135,14 @@ export function refreshStatements(database: string, rollUp: RollUp): string[] {
   return [`SYSTEM REFRESH VIEW ${view}`, `SYSTEM WAIT VIEW ${view}`]
 }
 
-function resultsTable(db: string): string {
-  const columns = RESULT_COLUMNS.map(([name, type]) => `  ${name} ${type}`)
-  return `CREATE TABLE IF NOT EXISTS ${db}.ctr_results
+function createTable(db: string, { name, columns }: Table): string {
+  return `CREATE TABLE IF NOT EXISTS ${db}.${name}
 (
-${columns.join(',\n')},
+${columns.map(([column, type]) => `  ${column} ${type}`).join(',\n')}`
+}
+
+function resultsTable(db: string): string {
+  return `${createTable(db, RESULTS)},
   inserted_at DateTime64(3, 'UTC') DEFAULT now64(3),
   INDEX inserted_at_range inserted_at TYPE minmax GRANULARITY 1
 )
@@ -157,4 +216,58 @@ SELECT
   if(impressions = 0, 0, clicks / impressions) AS ctr
 FROM ${db}.${table} FINAL`,
   ]
+}
+
+/** A row says all of [first_offset, last_offset], and the same whoever wrote it, so the newest of several is as good as any. */
+function ledgerTable(db: string): string {
+  return `${createTable(db, LEDGER)}
+)
+ENGINE = ReplacingMergeTree(cut_at)
+ORDER BY (tenant, topic, partition, first_offset, last_offset)`
+}
+
+/** A window that was rebuilt in part after a restart has fewer events, and so a lower version, than when it was whole. */
+function ledgerWindowsTable(db: string): string {
+  return `${createTable(db, LEDGER_WINDOWS)}
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (tenant, window_start, window_end, task)`
+}
+
+/** Differences are signed: a total may shrink when a partition that had gone idle is read again and other events are late. */
+function reconciliationView(db: string): string {
+  const totals = ['read', 'counted', 'late', 'invalid', 'dead_lettered']
+  const steps = totals.map((total) => `    toInt64(${total}) - lagInFrame(toInt64(${total}), 1, 0) OVER span AS ${total}`)
+  const none = totals.map(() => 'toInt64(0)').join(', ')
+  return `CREATE OR REPLACE VIEW ${db}.ctr_reconciliation AS
+SELECT
+  tenant,
+  minute,
+${totals.map((total) => `  sum(p.${total}) AS ${total}`).join(',\n')},
+  sum(p.read) - sum(p.counted) - sum(p.late) - sum(p.invalid) AS unaccounted,
+  sum(p.window_events) AS window_events,
+  sum(p.result_events) AS result_events,
+  sum(p.window_events) - sum(p.result_events) AS missing,
+  unaccounted = 0 AND missing = 0 AS balanced
+FROM
+(
+  SELECT
+    tenant,
+    toStartOfMinute(max_event_time) AS minute,
+${steps.join(',\n')},
+    toInt64(0) AS window_events,
+    toInt64(0) AS result_events
+  FROM ${db}.ctr_ledger FINAL
+  WINDOW span AS (
+    PARTITION BY tenant, topic, partition, first_offset ORDER BY last_offset ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  )
+  UNION ALL
+  SELECT tenant, toStartOfMinute(window_start) AS minute, ${none}, toInt64(events), toInt64(0)
+  FROM ${db}.ctr_ledger_windows FINAL
+  UNION ALL
+  SELECT tenant, toStartOfMinute(window_start) AS minute, ${none}, toInt64(0), toInt64(impressions + clicks)
+  FROM ${db}.ctr_results FINAL
+  WHERE (tenant, window_start, window_end, task) IN (SELECT tenant, window_start, window_end, task FROM ${db}.ctr_ledger_windows)
+) AS p
+GROUP BY tenant, minute`
 }

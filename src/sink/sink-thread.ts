@@ -4,17 +4,21 @@
  *   start     schema applied (when asked for) and checked → `ready`; what waiting won't mend → `failed`, and the thread ends
  *   running   one insert at a time, sent when the batch is full, when its oldest row has waited flushIntervalMs, or at once when a
  *             barrier or the end is complete; `barrier n` when every row before barrier n, in every ring, is acknowledged
- *   end       every ring ended and every row acknowledged → `ended`, and the thread ends
+ *   end       every ring ended and every row acknowledged → `ended`
+ *
+ * Rows that ClickHouse refuses for what they hold are told as `parked` before the first barrier behind them. The ledger is written beside
+ * all this, one order after another, from `ready` until the thread is terminated: `ended` does not end it.
  *
  * A failing ClickHouse stops the reading of rings (intake.ts) and is retried for ever (deliver.ts): `trouble`, later `recovered`.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../assert.ts'
 import { CtrError, type CtrErrorCode } from '../errors.ts'
-import { applySchema, checkSchema } from './apply-schema.ts'
+import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
 import type { Endpoint } from './connect.ts'
-import { Delivery } from './deliver.ts'
+import { Delivery, type ParkedRow } from './deliver.ts'
 import { Intake } from './intake.ts'
+import { setPending } from './sink-stats.ts'
 
 /** The thread's workerData. */
 export interface SinkThreadData {
@@ -23,6 +27,8 @@ export interface SinkThreadData {
   /** See sink-stats.ts. */
   readonly stats: SharedArrayBuffer
   readonly endpoint: Endpoint
+  readonly tenant: string
+  readonly revision: number
   readonly batchRows: number
   readonly flushIntervalMs: number
   readonly maxRetries: number
@@ -34,11 +40,21 @@ export type SinkReport =
   | { readonly kind: 'ready' | 'recovered' | 'ended' }
   | { readonly kind: 'failed' | 'trouble'; readonly code: CtrErrorCode; readonly message: string; readonly retriable: boolean }
   | { readonly kind: 'barrier'; readonly number: number }
+  | { readonly kind: 'parked'; readonly rows: readonly ParkedRow[] }
+  | { readonly kind: 'ledger'; readonly number: number }
 
 /** What the thread is told. */
 export type SinkOrder =
   | { readonly kind: 'moved'; readonly url: string; readonly username: string; readonly password: string }
-  | { readonly kind: 'stop' }
+  | {
+      readonly kind: 'ledger'
+      /** Comes back with the acknowledgement. */
+      readonly number: number
+      readonly rows: readonly LedgerRow[]
+      readonly windows: readonly WindowLedgerRow[]
+      /** Wall time, ms. */
+      readonly cutAt: number
+    }
 
 /** A ring that is quiet is looked at again after this time, should a wake-up ever be missed. */
 const RING_WAIT_MS = 1_000
@@ -46,37 +62,42 @@ const RING_WAIT_MS = 1_000
 const port = parentPort
 assert(port !== null, 'the sink runs as a thread')
 const report = (message: SinkReport) => port.postMessage(message)
-const stopping = new AbortController()
 const data = workerData as SinkThreadData
+const slots = new Float64Array(data.stats)
 const delivery = new Delivery({
-  endpoint: data.endpoint,
-  maxRetries: data.maxRetries,
-  flushIntervalMs: data.flushIntervalMs,
-  stats: data.stats,
+  ...data,
   random: Math.random,
-  signal: stopping.signal,
-  reports: { trouble: (error) => report(failure('trouble', error)), recovered: () => report({ kind: 'recovered' }) },
+  signal: new AbortController().signal,
+  reports: {
+    trouble: (error) => report(failure('trouble', error)),
+    recovered: () => report({ kind: 'recovered' }),
+    parked: (rows) => report({ kind: 'parked', rows }),
+  },
 })
 const bell = createBell()
+const prepared = delivery.prepare(data.applySchema)
+/** Orders of the ledger, one behind another. What goes wrong with one is a bug, and ends the thread as one. */
+let ledger: Promise<void> = prepared.catch(() => undefined)
 port.on('message', (order: SinkOrder) => {
-  if (order.kind === 'moved') delivery.move(order)
-  else stopping.abort()
-  bell.ring()
+  if (order.kind === 'moved') {
+    delivery.move(order)
+    bell.ring()
+  } else {
+    const { number, rows, windows, cutAt } = order
+    ledger = ledger.then(async () => {
+      await delivery.writeLedger(rows, windows, cutAt)
+      report({ kind: 'ledger', number })
+    })
+  }
 })
 
 try {
-  await delivery.persist(async (endpoint) => {
-    if (data.applySchema) await applySchema(endpoint)
-    await checkSchema(endpoint)
-  })
-  if (!stopping.signal.aborted) {
-    report({ kind: 'ready' })
-    await run(new Intake(data.rings, data.batchRows))
-  }
+  await prepared
+  report({ kind: 'ready' })
+  await run(new Intake(data.rings, data.batchRows))
 } catch (error) {
   if (!(error instanceof CtrError)) throw error
   report(failure('failed', error))
-} finally {
   await delivery.close()
   port.close()
 }
@@ -105,9 +126,10 @@ async function run(intake: Intake): Promise<void> {
     }, bell.fail)
   }
 
-  while (!stopping.signal.aborted) {
+  for (;;) {
     const now = performance.now()
     intake.read(now)
+    setPending(slots, intake.rows + delivery.pending)
     const due = intake.since + delivery.interval
     const atOnce = intake.full || intake.barrier > sent || intake.ended
     if (!away && intake.rows > 0 && (atOnce || now >= due)) {

@@ -119,3 +119,21 @@ test('batches stay below half a mebibyte unless one letter alone is larger', asy
   expect(there.offsets).toEqual([[0], [1], [2], [3], [4]])
   await office.close()
 })
+
+test('trouble is told from the second failure in a row on, until a delivery succeeds', async () => {
+  let release: () => void = () => {}
+  const there = delivery(new Error('first'), new Error('second'), new Promise((resolve) => (release = resolve)))
+  const office = letterQueue(there, silent)
+  const seen = new Set<string | undefined>()
+  office.put(letter(1))
+  for (let i = 0; i < 100 && office.trouble === undefined; i++) {
+    seen.add(office.trouble)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  expect([...seen]).toEqual([undefined])
+  expect(office.trouble).toBe('dead letters not delivered to nowhere: second')
+  release()
+  await office.settled()
+  expect(office.trouble).toBeUndefined()
+  await office.close()
+})

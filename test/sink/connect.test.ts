@@ -1,7 +1,8 @@
 import { ClickHouseError } from '@clickhouse/client'
 import { expect, test } from 'vitest'
 import { CtrError } from '../../src/errors.ts'
-import { clickHouseCode, type Endpoint, explainClickHouse } from '../../src/sink/connect.ts'
+import { CONTENT, DENIED, PASSING } from '../../src/sink/clickhouse-codes.ts'
+import { clickHouseCode, clickHouseReason, type Endpoint, explainClickHouse, isAway } from '../../src/sink/connect.ts'
 import { backoffMs } from '../../src/sink/deliver.ts'
 
 const endpoint: Endpoint = {
@@ -20,6 +21,10 @@ test.each([
   [refusal(241), 'CTR_CLICKHOUSE_REFUSED', true],
   [refusal(252), 'CTR_CLICKHOUSE_REFUSED', true],
   [refusal(242), 'CTR_CLICKHOUSE_REFUSED', true],
+  [refusal(733), 'CTR_CLICKHOUSE_REFUSED', true],
+  [refusal(745), 'CTR_CLICKHOUSE_REFUSED', true],
+  [refusal(164), 'CTR_CLICKHOUSE_REFUSED', false],
+  [refusal(469), 'CTR_CLICKHOUSE_REFUSED', false],
   [refusal(16), 'CTR_CLICKHOUSE_REFUSED', false],
   [refusal(27), 'CTR_CLICKHOUSE_REFUSED', false],
   [refusal(60), 'CTR_CLICKHOUSE_REFUSED', false],
@@ -52,6 +57,23 @@ test('an error without words is told by its code', () => {
 test('ClickHouse’s code is found through our own error', () => {
   expect(clickHouseCode(explainClickHouse(refusal(252), endpoint))).toBe(252)
   expect(clickHouseCode(new Error('x'))).toBe(0)
+})
+
+test('what ClickHouse says is one line of at most 500 characters, behind its code, also through our own error', () => {
+  const said = new ClickHouseError({ code: '469', type: 'VIOLATED_CONSTRAINT', message: ` Constraint \n  c ${'x'.repeat(600)}` })
+  expect(clickHouseReason(said)).toBe(`469 VIOLATED_CONSTRAINT: Constraint c ${'x'.repeat(600)}`.slice(0, 500))
+  expect(clickHouseReason(explainClickHouse(said, endpoint))).toBe(clickHouseReason(said))
+  expect(clickHouseReason(new Error('broken'))).toBe('broken')
+})
+
+test('a server is away when nothing could be sent', () => {
+  const errors = ['ECONNREFUSED', 'ENOTFOUND', 'ECONNRESET', 'EPIPE'].map((code) => isAway(Object.assign(new Error('x'), { code })))
+  expect([...errors, isAway(new Error('Timeout error.')), isAway(refusal(60))]).toEqual([true, true, false, false, false, false])
+})
+
+test('no code both passes and speaks of content, or of the user', () => {
+  const codes = [...PASSING, ...DENIED, ...CONTENT]
+  expect(new Set(codes).size).toBe(codes.length)
 })
 
 test('backoff doubles its bound from 100 ms to 10 s, with full jitter', () => {

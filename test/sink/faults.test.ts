@@ -4,7 +4,7 @@ import { applySchema } from '../../src/sink/apply-schema.ts'
 import type { Endpoint } from '../../src/sink/connect.ts'
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
 import { type ClickHouseProxy, clickHouseError, type Fault, type ProxyOptions, startProxy } from '../support/clickhouse-proxy.ts'
-import { type SinkRun, startRun, until } from '../support/sink-run.ts'
+import { type SinkRun, startRun, until, writtenRows } from '../support/sink-run.ts'
 import { createAuthority } from '../support/tls.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
@@ -48,16 +48,22 @@ const totals = async () =>
     )
   )[0]!
 
-/** 40 blocks of 25 products, a barrier after each; ends the run and gives the totals. */
+/** 40 blocks of 25 products, a barrier after each; ends the run, compares every row, and gives the totals. */
 async function write(running: SinkRun) {
   for (let block = 0; block < 40; block++) {
-    const rows = Array.from({ length: 25 }, (_, i) => ({ product: `p-${i}`, start: T0 + block * 10_000, impressions: 3, clicks: 1 }))
+    const rows = Array.from({ length: 25 }, (_, i) => ({
+      product: `p-${i}`,
+      start: T0 + block * 10_000,
+      impressions: ((block + i) % 5) + 1,
+      clicks: i,
+    }))
     await running.rows(0, rows)
     await running.barrier(0, block)
   }
   await running.end()
   await running.sink.ended
   expect(running.barriers.at(-1)).toBe(39)
+  expect(await writtenRows(clickhouse, endpoint.database)).toEqual(running.expected)
   return totals()
 }
 

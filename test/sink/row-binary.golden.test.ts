@@ -2,9 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LIMITS } from '../../src/config/limits.ts'
 import { applySchema } from '../../src/sink/apply-schema.ts'
 import { connect } from '../../src/sink/connect.ts'
-import { insertRows } from '../../src/sink/insert.ts'
-import { encodeTenant, ROW_COLUMNS, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
-import { RESULT_COLUMNS } from '../../src/sink/schema.ts'
+import { insertForm, insertRows } from '../../src/sink/insert.ts'
+import { encodeTenant, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
+import { RESULTS } from '../../src/sink/schema.ts'
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
 
 interface Row {
@@ -111,7 +111,7 @@ test('the bytes of a row are those that ClickHouse itself writes for it', async 
 
 test('rows inserted as RowBinary read back as they were', async () => {
   const client = connect(clickhouse.endpoint, 'ctr')
-  await insertRows(client, encode(ROWS))
+  await insertRows(client, insertForm(RESULTS), encode(ROWS))
   await client.close()
   const found = await clickhouse.rows<Record<string, string>>(
     `SELECT tenant, hex(product_id) AS product, toUnixTimestamp64Milli(window_start) AS start,
@@ -130,10 +130,6 @@ test('rows inserted as RowBinary read back as they were', async () => {
     emitted: row.emitted,
   }))
   expect(found).toEqual(expected)
-})
-
-test('the columns of the insert are those of the table, in the order of its bytes', () => {
-  expect(ROW_COLUMNS.split(', ')).toEqual(RESULT_COLUMNS.map(([name]) => name))
 })
 
 test('a row of the longest tenant and product takes exactly rowMaxBytes', () => {

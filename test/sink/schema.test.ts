@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { applySchema, checkSchema } from '../../src/sink/apply-schema.ts'
 import { connect, type Endpoint } from '../../src/sink/connect.ts'
-import { insertRows } from '../../src/sink/insert.ts'
+import { insertForm, insertRows } from '../../src/sink/insert.ts'
 import { encodeTenant, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
-import { ROLL_UPS, refreshStatements, schemaStatements } from '../../src/sink/schema.ts'
+import { RESULTS, ROLL_UPS, refreshStatements, schemaStatements, TABLES } from '../../src/sink/schema.ts'
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
 
 const MINUTE = 60_000
@@ -34,7 +34,7 @@ async function insert(rows: readonly Row[], tenant = 'default'): Promise<void> {
     at = writeRow(out, view, at, prefix, id, 0, id.length, start, start + 10_000, task, impressions, clicks, revision, Date.now())
   }
   const client = connect(endpoint, endpoint.database)
-  await insertRows(client, out.subarray(0, at))
+  await insertRows(client, insertForm(RESULTS), out.subarray(0, at))
   await client.close()
 }
 
@@ -65,9 +65,12 @@ test('applying the schema again changes nothing and loses no row', async () => {
     'ctr_hourly_computed',
     'ctr_hourly_refresh',
     'ctr_latest',
+    'ctr_ledger',
+    'ctr_ledger_windows',
     'ctr_minutely',
     'ctr_minutely_computed',
     'ctr_minutely_refresh',
+    'ctr_reconciliation',
     'ctr_results',
     'ctr_windows',
   ])
@@ -204,7 +207,43 @@ test('a database that is missing, a table that is missing and a column of anothe
   await expect(checkSchema(endpoint)).rejects.toThrow('has no column ctr in')
   await clickhouse.command('DROP TABLE db.ctr_results', endpoint.database)
   await clickhouse.command(create!.replace('tenant String', 'tenant LowCardinality(String)'))
-  await checkSchema(endpoint)
+  expect((await checkSchema(endpoint)).get('ctr_results')?.[0]).toBe('LowCardinality(String)')
+})
+
+test.each(TABLES.map(({ name, columns }) => [name, columns] as const))('of %s every column is checked', async (name, columns) => {
+  const create = schemaStatements(endpoint.database).find((sql) => sql.includes(`.${name}\n(`))
+  for (const [column, type] of columns) {
+    await clickhouse.command(`DROP TABLE db.${name} SYNC`, endpoint.database)
+    await clickhouse.command(
+      create!
+        .replace(`  ${column} ${type}`, `  ${column} Nullable(Int8)`)
+        .replace(/ENGINE[\s\S]*/, 'ENGINE = Memory')
+        .replace(/,\s*INDEX.*/, ''),
+    )
+    await expect(checkSchema(endpoint)).rejects.toThrow(`has column ${column} of ${endpoint.database}.${name} as Nullable(Int8)`)
+  }
+  await clickhouse.command(`DROP TABLE db.${name} SYNC`, endpoint.database)
+  await expect(checkSchema(endpoint)).rejects.toThrow(`has no table ${endpoint.database}.${name}; \`ctr schema print\``)
+})
+
+test('ctr_reconciliation has exactly the promised columns', async () => {
+  const columns = await clickhouse.rows<{ name: string; type: string }>(
+    `SELECT name, type FROM system.columns WHERE database = '${endpoint.database}' AND table = 'ctr_reconciliation' ORDER BY position`,
+  )
+  expect(columns.map(({ name, type }) => `${name} ${type}`)).toEqual([
+    'tenant String',
+    "minute DateTime('UTC')",
+    'read Int64',
+    'counted Int64',
+    'late Int64',
+    'invalid Int64',
+    'dead_lettered Int64',
+    'unaccounted Int64',
+    'window_events Int64',
+    'result_events Int64',
+    'missing Int64',
+    'balanced UInt8',
+  ])
 })
 
 test('a database name of odd characters is quoted everywhere', async () => {

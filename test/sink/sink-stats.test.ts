@@ -2,16 +2,20 @@ import { expect, test } from 'vitest'
 import {
   countEmitDelay,
   countFlush,
+  countParked,
   countRetry,
   createSinkStats,
   EMIT_DELAY_BOUNDS,
   FLUSH_BOUNDS,
   readSinkStats,
+  setPending,
 } from '../../src/sink/sink-stats.ts'
 
 test('fresh counters are all zero', () => {
   const stats = readSinkStats(createSinkStats())
-  expect([stats.rowsWritten, stats.batches, stats.retries, stats.flushSeconds.sum, stats.emitDelaySeconds.sum]).toEqual([0, 0, 0, 0, 0])
+  const { rowsWritten, batches, retries, rowsParked, rowsPending, flushSeconds, emitDelaySeconds } = stats
+  const all = [rowsWritten, batches, retries, rowsParked, rowsPending, flushSeconds.sum, emitDelaySeconds.sum]
+  expect(all).toEqual(all.map(() => 0))
   expect(stats.flushSeconds.counts).toEqual(new Array(FLUSH_BOUNDS.length + 1).fill(0))
   expect(stats.emitDelaySeconds.counts).toEqual(new Array(EMIT_DELAY_BOUNDS.length + 1).fill(0))
 })
@@ -22,8 +26,12 @@ test('what one thread counts another one reads from the same memory', () => {
   countFlush(slots, 100, 0.004)
   countFlush(slots, 1, 99)
   countRetry(slots)
+  countParked(slots, 2)
+  countParked(slots, 3)
+  setPending(slots, 70)
+  setPending(slots, 7)
   const stats = readSinkStats(memory)
-  expect(stats).toMatchObject({ rowsWritten: 101, batches: 2, retries: 1 })
+  expect(stats).toMatchObject({ rowsWritten: 101, batches: 2, retries: 1, rowsParked: 5, rowsPending: 7 })
   expect(stats.flushSeconds.sum).toBeCloseTo(99.004)
   expect(stats.emitDelaySeconds.sum).toBe(0)
 })

@@ -1,6 +1,7 @@
 /**
  * A proxy before a ClickHouse that does what networks and servers do: refuses connections, resets in the middle of an insert, swallows
- * the answer of one that was done, is slow, answers with an error, and speaks TLS. The port stays the same across close and reopen.
+ * the answer of one that was done or lets it come late, is slow, answers with an error, makes ClickHouse itself refuse (by settings, by
+ * another password), and speaks TLS. The port stays the same across close and reopen.
  */
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -13,7 +14,15 @@ export type Fault =
   | { readonly kind: 'reset'; readonly afterBytes: number }
   /** ClickHouse does it, but its answer never arrives. */
   | { readonly kind: 'lose-answer' }
+  /** ClickHouse does it at once, and the answer takes its time. */
+  | { readonly kind: 'late-answer'; readonly ms: number }
   | { readonly kind: 'slow'; readonly ms: number }
+  /** Slow by size: so long for each KiB. */
+  | { readonly kind: 'slow-by-size'; readonly msPerKiB: number }
+  /** ClickHouse gets the insert under these settings, such as readonly. */
+  | { readonly kind: 'settings'; readonly settings: Readonly<Record<string, string>> }
+  /** ClickHouse has got another password. */
+  | { readonly kind: 'wrong-password' }
   /** No answer at all until the client gives up. */
   | { readonly kind: 'hang' }
   | { readonly kind: 'error'; readonly status: number; readonly body: string }
@@ -30,11 +39,20 @@ export interface ProxyOptions {
   readonly open?: boolean
 }
 
+interface Forwarding {
+  readonly answer?: boolean
+  readonly answerAfterMs?: number
+  readonly msPerKiB?: number
+  readonly settings?: Readonly<Record<string, string>>
+}
+
 export class ClickHouseProxy {
   url = ''
   /** What becomes of the next inserts, one by one; then `fault` holds. */
   readonly next: Fault[] = []
   fault: Fault = { kind: 'pass' }
+  /** Which inserts faults are for. */
+  concerned = /^INSERT/
   /** Inserts seen, faulty ones included. */
   inserts = 0
   readonly #target: URL
@@ -73,9 +91,9 @@ export class ClickHouseProxy {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const isInsert = new URL(request.url ?? '/', 'http://x').searchParams.get('query')?.startsWith('INSERT') === true
-    if (isInsert) this.inserts++
-    const fault = isInsert ? (this.next.shift() ?? this.fault) : ({ kind: 'pass' } as const)
+    const query = new URL(request.url ?? '/', 'http://x').searchParams.get('query') ?? ''
+    if (query.startsWith('INSERT')) this.inserts++
+    const fault = this.concerned.test(query) ? (this.next.shift() ?? this.fault) : ({ kind: 'pass' } as const)
     switch (fault.kind) {
       case 'hang':
         request.resume()
@@ -89,9 +107,18 @@ export class ClickHouseProxy {
         return this.#reset(request, fault.afterBytes)
       case 'slow':
         await sleep(fault.ms)
-        return this.#forward(request, response, true)
+        return this.#forward(request, response, {})
+      case 'slow-by-size':
+        return this.#forward(request, response, { msPerKiB: fault.msPerKiB })
+      case 'late-answer':
+        return this.#forward(request, response, { answerAfterMs: fault.ms })
+      case 'settings':
+        return this.#forward(request, response, { settings: fault.settings })
+      case 'wrong-password':
+        request.headers.authorization = `Basic ${Buffer.from('default:changed').toString('base64')}`
+        return this.#forward(request, response, {})
       default:
-        return this.#forward(request, response, fault.kind === 'pass')
+        return this.#forward(request, response, { answer: fault.kind === 'pass' })
     }
   }
 
@@ -109,12 +136,21 @@ export class ClickHouseProxy {
     request.socket.resetAndDestroy()
   }
 
-  async #forward(request: IncomingMessage, response: ServerResponse, answer: boolean): Promise<void> {
-    const forward = this.#request(request)
+  async #forward(request: IncomingMessage, response: ServerResponse, how: Forwarding): Promise<void> {
+    const settings = new URLSearchParams(how.settings).toString()
+    const forward = this.#request(request, settings === '' ? '' : `&${settings}`)
     const answered = new Promise<IncomingMessage>((resolve, reject) => forward.once('response', resolve).once('error', reject))
-    request.pipe(forward)
+    if (how.msPerKiB === undefined) request.pipe(forward)
+    else {
+      const body: Buffer[] = []
+      for await (const chunk of request) body.push(chunk as Buffer)
+      const bytes = Buffer.concat(body)
+      await sleep((how.msPerKiB * bytes.length) / 1024)
+      forward.end(bytes)
+    }
     const from = await answered
-    if (!answer) {
+    await sleep(how.answerAfterMs ?? 0)
+    if (how.answer === false) {
       for await (const _ of from) {
         // Only its end matters: then ClickHouse is done.
       }
@@ -125,13 +161,13 @@ export class ClickHouseProxy {
     from.pipe(response)
   }
 
-  #request(request: IncomingMessage) {
+  #request(request: IncomingMessage, more = '') {
     const { hostname, port } = this.#target
     return httpRequest({
       hostname,
       port,
       method: request.method ?? 'POST',
-      path: request.url ?? '/',
+      path: (request.url ?? '/') + more,
       headers: request.headers,
       agent: false,
     })

@@ -1,4 +1,4 @@
-/** Drives a sink as workers would: rows, barriers and ends through real rings. */
+/** Drives a sink as workers would: rows, barriers and ends through real rings. Keeps the rows, to compare with what ClickHouse has. */
 import { sleep } from '../../src/clock.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { configSchema } from '../../src/config/schema.ts'
@@ -6,9 +6,10 @@ import type { CtrError } from '../../src/errors.ts'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 import type { Endpoint } from '../../src/sink/connect.ts'
+import type { ParkedRow } from '../../src/sink/deliver.ts'
 import { encodeTenant, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { type Sink, startSink } from '../../src/sink/sink.ts'
-import { silent } from './clickhouse.ts'
+import { silent, type TestClickHouse } from './clickhouse.ts'
 
 const TENANT = encodeTenant('default')
 
@@ -28,12 +29,19 @@ export class SinkRun {
   readonly troubles: string[] = []
   readonly messages: string[] = []
   readonly deaths: CtrError[] = []
+  readonly parked: ParkedRow[] = []
+  /** What was logged as errors. */
+  readonly errors: string[] = []
   readonly writers: RingWriter[]
+  /** What was put into the rings: the newest of each window, product and task. */
+  readonly expected = new Map<string, string>()
 
-  constructor(clickhouse: Config['clickhouse'], rings: number, ringBytes: number) {
+  constructor(clickhouse: Config['clickhouse'], rings: number, ringBytes: number, revision = 0) {
     const memory = Array.from({ length: rings }, () => createRing(ringBytes))
     this.writers = memory.map((ring) => new RingWriter(ring))
-    this.sink = startSink({ rings: memory, clickhouse, logger: silent })
+    const logger = { ...silent, error: (_: object, message: string) => void this.errors.push(message) }
+    this.sink = startSink({ rings: memory, clickhouse, tenant: 'default', revision, logger })
+    this.sink.onParked((rows) => this.parked.push(...rows))
     this.sink.onBarrier((number) => this.barriers.push(number))
     this.sink.onTrouble((trouble) => {
       this.troubles.push(trouble === undefined ? 'ok' : trouble.code)
@@ -52,6 +60,7 @@ export class SinkRun {
     let at = from
     let end = 0
     for (const { product, start, impressions, clicks, task = 0 } of rows) {
+      this.expected.set(`${product} ${start} ${task}`, `${impressions} ${clicks}`)
       const id = Buffer.from(product)
       end = start + 10_000
       at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, start, end, task, impressions, clicks, 0, Date.now())
@@ -69,15 +78,27 @@ export class SinkRun {
   }
 }
 
+/** The rows of ctr_results, newest versions, as SinkRun expects them. */
+export async function writtenRows(clickhouse: TestClickHouse, database: string): Promise<Map<string, string>> {
+  const rows = await clickhouse.rows<{ key: string; value: string }>(
+    `SELECT concat(product_id, ' ', toString(toUnixTimestamp64Milli(window_start)), ' ', toString(task)) AS key,
+       concat(toString(impressions), ' ', toString(clicks)) AS value FROM db.ctr_results FINAL`,
+    database,
+  )
+  const found = new Map(rows.map(({ key, value }) => [key, value]))
+  if (found.size !== rows.length) throw new Error('a key is there twice')
+  return found
+}
+
 /** A sink of `endpoint` with the defaults but for `overrides`. */
 export function startRun(
   endpoint: Endpoint,
   overrides: Record<string, unknown> = {},
-  options: { rings?: number; ringBytes?: number } = {},
+  options: { rings?: number; ringBytes?: number; revision?: number } = {},
 ): SinkRun {
   const { url, username, password, database } = endpoint
   const { clickhouse } = configSchema.parse({ clickhouse: { url, username, password, database, ...overrides } })
-  return new SinkRun(clickhouse, options.rings ?? 1, options.ringBytes ?? 1 << 20)
+  return new SinkRun(clickhouse, options.rings ?? 1, options.ringBytes ?? 1 << 20, options.revision)
 }
 
 /** Waits until `condition` holds; fails after `ms`. */
