@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../src/source/random.ts'
-import { type MemoryRunOptions, runInMemory } from './support/memory-run.ts'
+import { type MemoryRun, type MemoryRunOptions, runInMemory } from './support/memory-run.ts'
+import { memoryStore } from './support/memory-store.ts'
 import { type OracleRecord, type OracleRow, rowsHash, runOracle, sumLedgers } from './support/oracle.ts'
 import { makeRecords } from './support/records.ts'
 
@@ -99,3 +100,65 @@ describe('a restart from the committed low-water marks gives the rows of an undi
     expect(differences(rows, runOracle(lists).rows)).toEqual([])
   })
 })
+
+describe('a restart from checkpoints gives the rows of an undisturbed run', () => {
+  test.each(Array.from({ length: 6 }, (_, i) => SEED + i))(
+    'killed again and again, with other workers each time, seed %i',
+    async (seed) => {
+      const lists = makeRecords({ seed, partitions: 2, records: 3000, products: 50 })
+      const want = runOracle(lists)
+      const random = new Random(seed)
+      const rows = new Map<string, OracleRow>()
+      const ledger: MemoryRun['ledger'] = new Map()
+      const store = memoryStore()
+      let marks: MemoryRun['committed'] = []
+      let kept = 0
+      for (let life = 0; life < 12; life++) {
+        const workers = 1 + random.below(4)
+        const run = await runInMemory(lists, { rows, ledger, store, marks, seed: seed + life, killAfter: 15 + random.below(80), workers })
+        kept += run.stats.restore?.tasks ?? 0
+        marks = run.committed
+        if (random.chance(0.2)) marks = [] // as when the group's offsets have expired
+      }
+      expect(kept).toBeGreaterThan(2)
+      const { stats } = await runInMemory(lists, { rows, ledger, store, marks, seed })
+      expect(differences(rows, want.rows)).toEqual([])
+      expectLedger(ledger, want, stats)
+    },
+  )
+
+  test('drained (SIGTERM) in the middle: the savepoint goes on where it stopped', async () => {
+    const lists = makeRecords({ seed: SEED, partitions: 2, records: 3000, products: 50 })
+    const rows = new Map<string, OracleRow>()
+    const ledger: MemoryRun['ledger'] = new Map()
+    const store = memoryStore()
+    const first = await runInMemory(lists, { rows, ledger, store, drainAfter: 30, seed: SEED })
+    const second = await runInMemory(lists, { rows, ledger, store, marks: first.committed, seed: SEED + 1, workers: 3 })
+    const readIn = ({ stats }: MemoryRun) => stats.partitions.reduce((sum, { read }) => sum + read, 0)
+    expect(readIn(first) + readIn(second)).toBe(lists.reduce((sum, list) => sum + list.length, 0))
+    const want = runOracle(lists)
+    expect(differences(rows, want.rows)).toEqual([])
+    expectLedger(ledger, want, second.stats)
+  })
+})
+
+/** The last totals of every partition are the oracle's, and what main counted into windows is what their rows hold. */
+function expectLedger(ledger: MemoryRun['ledger'], want: ReturnType<typeof runOracle>, stats: MemoryRun['stats']) {
+  const rows = [...ledger.values()]
+  for (const { topic, partition } of stats.partitions) {
+    const last = rows
+      .filter((row) => 'totals' in row)
+      .filter((row) => row.topic === topic && row.partition === partition && row.totals.first === 0)
+      .reduce((a, b) => (a.last > b.last ? a : b))
+    const { read, counted, late, invalid } = want.ledgers.get(`${topic}/${partition}`)!
+    const reasons = Object.fromEntries(Object.entries(invalid).filter(([, count]) => count > 0))
+    expect(last.totals).toEqual({ first: 0, read, counted, late, invalid: reasons })
+  }
+  const windows = new Map<string, number>()
+  for (const { task, windowStart, impressions, clicks } of want.rows.values()) {
+    const key = `${task} ${windowStart}`
+    windows.set(key, (windows.get(key) ?? 0) + impressions + clicks)
+  }
+  const counted = rows.filter((row) => 'events' in row).map(({ task, start, events }) => [`${task} ${start}`, events] as const)
+  expect(new Map(counted.toSorted())).toEqual(new Map([...windows].toSorted()))
+}

@@ -1,4 +1,6 @@
 /** A snapshot of all counters, for metrics, the live view and the summary. */
+import type { CheckpointStats } from '../checkpoint/checkpoint-tally.ts'
+import type { RestoreStats } from '../checkpoint/restore.ts'
 import { REASONS } from '../decode/event.ts'
 import type { Ingest } from '../decode/ingest.ts'
 import type { Intake } from '../decode/intake.ts'
@@ -11,12 +13,15 @@ import type { HistogramStats, PipelineStats } from './stats.ts'
 export interface Counted {
   readonly state: PipelineStats['state']
   readonly notReady: readonly string[]
+  readonly held: boolean
   readonly topics: readonly string[]
   readonly ingest: Ingest
   readonly intake: Intake
   readonly rings: readonly SharedArrayBuffer[]
   readonly workerStats: readonly SharedArrayBuffer[]
   readonly sink: SinkStats
+  readonly checkpoints: CheckpointStats
+  readonly restore: Omit<RestoreStats, 'seconds'> | undefined
 }
 
 /** Any time, from the main thread; counters of other threads may be a moment old. */
@@ -25,6 +30,7 @@ export function collectStats(from: Counted): PipelineStats {
   const workers = from.workerStats.map(readWorkerStats)
   return {
     state: from.state,
+    restarts: 0,
     topics: from.topics.map((topic, i) => ({
       topic,
       events: intake.partitions.reduce((sum, { topicIndex, read }) => (topicIndex === i ? sum + read : sum), intake.readBefore[i] ?? 0),
@@ -38,6 +44,8 @@ export function collectStats(from: Counted): PipelineStats {
     windowCtr: sumHistograms(workers.map(({ ctr }) => ctr)),
     emitDelaySeconds: sink.emitDelaySeconds,
     rowsWritten: sink.rowsWritten,
+    rowsParked: sink.rowsParked,
+    rowsPending: sink.rowsPending,
     sinkFlushSeconds: sink.flushSeconds,
     sinkRetries: sink.retries,
     tasks: [...intake.tasks.values()].map(({ time }) => {
@@ -49,6 +57,7 @@ export function collectStats(from: Counted): PipelineStats {
       partition: partition.partition,
       position: partition.position,
       lag: partition.endOffset < 0 ? undefined : Math.max(0, partition.endOffset - partition.position),
+      heardAt: partition.endOffset < 0 ? undefined : partition.endOffsetHeardAt,
       paused: partition.paused,
       idle: partition.idle,
       read: partition.read,
@@ -58,6 +67,9 @@ export function collectStats(from: Counted): PipelineStats {
     })),
     rings: from.rings.map((ring, worker) => ({ worker, fill: ringFill(ring) })),
     backpressureSeconds: intake.backpressureMs / 1000,
+    checkpoints: from.checkpoints,
+    restore: from.restore && { ...from.restore, seconds: intake.restoreMs / 1000 },
+    held: from.held || intake.waiting > 0,
     notReady: from.notReady,
   }
 }

@@ -69,6 +69,18 @@ export const METRICS: readonly Metric[] = [
   },
   { name: 'ctr_rows_written_total', type: 'counter', help: 'Rows that ClickHouse has acknowledged.', samples: (s) => one(s.rowsWritten) },
   {
+    name: 'ctr_rows_parked_total',
+    type: 'counter',
+    help: 'Rows that ClickHouse refuses for what they hold: in the dead letters, missing in their window.',
+    samples: (s) => one(s.rowsParked),
+  },
+  {
+    name: 'ctr_sink_pending_rows',
+    type: 'gauge',
+    help: 'Rows taken over by the sink that ClickHouse has not acknowledged yet.',
+    samples: (s) => one(s.rowsPending),
+  },
+  {
     name: 'ctr_sink_flush_seconds',
     type: 'histogram',
     help: 'Time of one insert, retries included.',
@@ -117,7 +129,67 @@ export const METRICS: readonly Metric[] = [
     help: 'Time the source was held back by full rings.',
     samples: (s) => one(s.backpressureSeconds),
   },
+  {
+    name: 'ctr_restarts_total',
+    type: 'counter',
+    help: 'Restarts of the pipeline inside this process; the other counters begin anew with each.',
+    samples: (s) => one(s.restarts),
+  },
   { name: 'ctr_ready', type: 'gauge', help: '1 when /readyz says so.', samples: (s) => one(Number(isReady(s))) },
+  {
+    name: 'ctr_tasks_assigned',
+    type: 'gauge',
+    help: 'Tasks (partition numbers) that this process has.',
+    samples: ({ tasks }) => one(tasks.length),
+  },
+  {
+    name: 'ctr_checkpoint_duration_seconds',
+    type: 'histogram',
+    help: 'From the cut of a checkpoint to its manifest.',
+    samples: ({ checkpoints }) => histogramSamples(checkpoints.durationSeconds),
+  },
+  {
+    name: 'ctr_checkpoint_failures_total',
+    type: 'counter',
+    help: 'Checkpoints that failed or took longer than checkpoint.timeout.',
+    samples: ({ checkpoints }) => one(checkpoints.failures),
+  },
+  {
+    name: 'ctr_checkpoint_size_bytes',
+    type: 'gauge',
+    help: 'What the last complete checkpoint refers to, before compression.',
+    samples: ({ checkpoints }) => one(checkpoints.bytes),
+  },
+  {
+    name: 'ctr_checkpoint_age_seconds',
+    type: 'gauge',
+    help: 'Time since the last complete checkpoint was cut, or since the start; nothing when checkpoint.storage is none.',
+    samples: ({ checkpoints }) => (checkpoints.enabled ? one(checkpoints.ageSeconds) : []),
+  },
+  {
+    name: 'ctr_checkpoint_pause_seconds',
+    type: 'gauge',
+    help: 'The longest that a worker stood still for the last complete checkpoint.',
+    samples: ({ checkpoints }) => one(checkpoints.pausedSeconds),
+  },
+  {
+    name: 'ctr_state_cells',
+    type: 'gauge',
+    help: 'Live (product, window) pairs, as of the last complete checkpoint.',
+    samples: ({ checkpoints }) => one(checkpoints.cells),
+  },
+  {
+    name: 'ctr_restore_seconds',
+    type: 'gauge',
+    help: 'How long the last restore of tasks took.',
+    samples: ({ restore }) => (restore === undefined ? [] : one(restore.seconds)),
+  },
+  {
+    name: 'ctr_restore_fallbacks_total',
+    type: 'counter',
+    help: 'Checkpoints passed over because they could not be read.',
+    samples: ({ restore }) => (restore === undefined ? [] : one(restore.fallbacks)),
+  },
 ]
 
 /** Whether the pipeline takes part in the work. */

@@ -1,4 +1,9 @@
-/** A snapshot of the running pipeline's counters, as metrics, the live view and the summary read it. Counts are totals since start. */
+/**
+ * A snapshot of the running pipeline's counters, as metrics, the live view and the summary read it. Counts are totals since the start of
+ * the run; a restart inside the process begins them anew.
+ */
+import type { CheckpointStats } from '../checkpoint/checkpoint-tally.ts'
+import type { RestoreStats } from '../checkpoint/restore.ts'
 
 /** Upper bounds ascending; counts has one more element than bounds (the last is +Inf). Not cumulative. */
 export interface HistogramStats {
@@ -14,6 +19,8 @@ export interface PartitionStats {
   readonly position: number
   /** Records between position and the end offset last heard; undefined before anything was heard. */
   readonly lag: number | undefined
+  /** When the end offset was last heard, ms since the epoch; undefined before that. */
+  readonly heardAt: number | undefined
   readonly paused: boolean
   readonly idle: boolean
   /** The ledger: read = counted + late + invalid. */
@@ -30,7 +37,10 @@ export interface TaskStats {
 }
 
 export interface PipelineStats {
-  readonly state: 'starting' | 'running' | 'draining' | 'stopped'
+  /** 'restarting' is between two runs; a run is never in it. */
+  readonly state: 'starting' | 'running' | 'draining' | 'stopped' | 'restarting'
+  /** Runs before this one that failed, in this process. */
+  readonly restarts: number
   readonly topics: readonly { readonly topic: string; readonly events: number }[]
   readonly invalid: readonly { readonly reason: string; readonly count: number }[]
   readonly late: number
@@ -41,12 +51,20 @@ export interface PipelineStats {
   readonly windowCtr: HistogramStats
   readonly emitDelaySeconds: HistogramStats
   readonly rowsWritten: number
+  readonly rowsParked: number
+  /** Right now: emitted, and not acknowledged yet. */
+  readonly rowsPending: number
   readonly sinkFlushSeconds: HistogramStats
   readonly sinkRetries: number
   readonly tasks: readonly TaskStats[]
   readonly partitions: readonly PartitionStats[]
   readonly rings: readonly { readonly worker: number; readonly fill: number }[]
   readonly backpressureSeconds: number
+  readonly checkpoints: CheckpointStats
+  /** undefined when no state is kept. */
+  readonly restore: RestoreStats | undefined
+  /** It stands still for a reason that it knows of and waits out: ClickHouse, the dead letters or Kafka. */
+  readonly held: boolean
   /** Why the pipeline isn't ready, in words for an operator; empty when it is. */
   readonly notReady: readonly string[]
 }

@@ -4,12 +4,19 @@
  *   /livez    200 while the process answers at all
  *   /readyz   200 when the pipeline works; 503 with the reasons when it doesn't
  *   /metrics  Prometheus' text exposition
+ *
+ *   POST /savepoints {"name": …}     takes a savepoint of what this process has; answers when it is complete
+ *   GET /savepoints                  those there are
+ *   DELETE /savepoints/NAME          removes one
+ *
+ * Savepoints are for the loopback, or for who bears `http.token`.
  */
 import fastify from 'fastify'
 import { CtrError } from '../errors.ts'
 import { isReady } from '../metrics/metrics.ts'
 import type { Registry } from '../metrics/registry.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
+import { addSavepoints, type SavepointActions } from './savepoints.ts'
 
 export interface ServerOptions {
   readonly host: string
@@ -17,6 +24,10 @@ export interface ServerOptions {
   readonly port: number
   readonly registry: Registry
   readonly read: () => PipelineStats
+  /** Without it there are no routes for savepoints. */
+  readonly savepoints?: SavepointActions | undefined
+  /** What requests for savepoints must bear; undefined: they are for the loopback only. */
+  readonly token?: string | undefined
 }
 
 export interface Server {
@@ -25,10 +36,16 @@ export interface Server {
   close(): Promise<void>
 }
 
+/** Whoever dawdles or floods must not take the descriptors that Kafka's connections need. */
+const REQUEST_MAX_MS = 10_000
+const BODY_MAX_BYTES = 4096
+const CONNECTIONS_MAX = 256
+
 /** Listens, or throws CtrError CTR_CONFIG that names the key to change. */
-export async function startServer({ host, port, registry, read }: ServerOptions): Promise<Server> {
+export async function startServer({ host, port, registry, read, savepoints, token }: ServerOptions): Promise<Server> {
   // A scraper's idle keep-alive connection must not hold up the shutdown.
-  const app = fastify({ forceCloseConnections: true })
+  const app = fastify({ forceCloseConnections: true, requestTimeout: REQUEST_MAX_MS, bodyLimit: BODY_MAX_BYTES })
+  app.server.maxConnections = CONNECTIONS_MAX
   app.get('/', () => ({ name: 'ctr', state: read().state, see: ['/livez', '/readyz', '/metrics'] }))
   app.get('/livez', () => ({ live: true }))
   app.get('/readyz', (_, reply) => {
@@ -37,6 +54,7 @@ export async function startServer({ host, port, registry, read }: ServerOptions)
     return reply.code(ready ? 200 : 503).send({ ready, state: stats.state, reasons: stats.notReady })
   })
   app.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.expose()))
+  if (savepoints !== undefined) addSavepoints(app, savepoints, token)
   app.setNotFoundHandler((_, reply) => reply.code(404).send({ error: 'not found', see: ['/livez', '/readyz', '/metrics'] }))
   try {
     const url = await app.listen({ host, port })

@@ -33,7 +33,7 @@ test('port 0 takes a free one, and the url names it', async () => {
 })
 
 test('/livez answers 200 in every state', async () => {
-  for (const state of ['starting', 'running', 'draining', 'stopped'] as const) {
+  for (const state of ['starting', 'running', 'draining', 'stopped', 'restarting'] as const) {
     const { url } = await serve(() => someStats({ state, notReady: ['no'] }))
     expect((await fetch(`${url}/livez`)).status).toBe(200)
   }
@@ -51,7 +51,7 @@ test('/readyz is 200 only while running with nothing in the way', async () => {
     state: 'running',
     reasons: ['ClickHouse does not answer at http://ch:8123'],
   })
-  for (const state of ['starting', 'draining', 'stopped'] as const) {
+  for (const state of ['starting', 'draining', 'stopped', 'restarting'] as const) {
     stats = someStats({ state })
     expect(await status()).toBe(503)
   }
@@ -95,4 +95,100 @@ test('a port in use is a configuration fault that names the key and the remedy',
 test('a foreign address and an unknown host name http.host', async () => {
   expect((await failure('192.0.2.1', 0)).message).toContain('http.host 192.0.2.1 is not an address of this machine')
   expect((await failure('no-such-host.invalid', 0)).message).toContain('http.host no-such-host.invalid')
+})
+
+const blue = { id: 'blue-1' }
+
+async function serveSavepoints(token?: string) {
+  const names = new Set<string>()
+  const savepoints = {
+    group: 'shop',
+    create: async (name: string) => {
+      if (name === 'full') throw new CtrError('CTR_CHECKPOINT_STORE', 'no space left', { retriable: true })
+      if (name === 'none') throw new CtrError('CTR_CHECKPOINT_STORE', 'checkpoint.storage is none')
+      names.add(name)
+      return blue
+    },
+    list: async () => [...names].map((name) => ({ name })),
+    remove: async (name: string) => {
+      if (!names.delete(name)) throw new CtrError('CTR_USAGE', 'there is no such savepoint')
+    },
+  }
+  const read = () => someStats()
+  const server = await startServer({ host: '127.0.0.1', port: 0, registry: createRegistry(read), read, savepoints, token })
+  onTestFinished(() => server.close())
+  const ask = async (method: string, path: string, headers: Record<string, string> = {}, body?: object) => {
+    const init = { method, headers: body ? { 'content-type': 'application/json', ...headers } : headers }
+    const response = await fetch(`${server.url}${path}`, body ? { ...init, body: JSON.stringify(body) } : init)
+    return [response.status, await response.json()] as const
+  }
+  return { ask, names, url: server.url }
+}
+
+test('savepoints are taken, listed and removed from the loopback', async () => {
+  const { ask } = await serveSavepoints()
+  expect(await ask('POST', '/savepoints', {}, { name: 'blue' })).toEqual([200, blue])
+  expect(await ask('GET', '/savepoints')).toEqual([200, { savepoints: [{ name: 'blue' }] }])
+  expect(await ask('DELETE', '/savepoints/blue')).toEqual([200, { removed: 'blue' }])
+  expect((await ask('DELETE', '/savepoints/blue'))[0]).toBe(404)
+})
+
+test.each([undefined, '', '..', 'a/b', 'a b', '-a', 'x'.repeat(101)])('%j is no name of a savepoint', async (name) => {
+  const { ask, names } = await serveSavepoints()
+  expect((await ask('POST', '/savepoints', {}, { name }))[0]).toBe(400)
+  expect(names.size).toBe(0)
+})
+
+test('a savepoint that fails says why, and whether waiting may help', async () => {
+  const { ask } = await serveSavepoints()
+  expect(await ask('POST', '/savepoints', {}, { name: 'full' })).toEqual([503, { error: 'no space left', code: 'CTR_CHECKPOINT_STORE' }])
+  expect((await ask('POST', '/savepoints', {}, { name: 'none' }))[0]).toBe(409)
+})
+
+test('a request meant for another group is refused', async () => {
+  const { ask, names } = await serveSavepoints()
+  expect((await ask('POST', '/savepoints?group=other', {}, { name: 'blue' }))[0]).toBe(421)
+  expect(names.size).toBe(0)
+  expect((await ask('POST', '/savepoints?group=shop', {}, { name: 'blue' }))[0]).toBe(200)
+})
+
+test('web pages may not ask for savepoints', async () => {
+  const { ask } = await serveSavepoints()
+  expect((await ask('POST', '/savepoints', { origin: 'https://elsewhere.example' }, { name: 'blue' }))[0]).toBe(403)
+})
+
+test.each([
+  ['a reverse proxy', { 'x-forwarded-for': '203.0.113.9' }],
+  ['another one', { forwarded: 'for=203.0.113.9' }],
+])('whom %s speaks for may not either', async (_, headers) => {
+  const { ask, names } = await serveSavepoints()
+  expect((await ask('POST', '/savepoints', headers, { name: 'blue' }))[0]).toBe(403)
+  expect(names.size).toBe(0)
+})
+
+test('nor a page that has made its own name point here', async () => {
+  const { url } = await serveSavepoints()
+  const status = await new Promise((resolve, reject) => {
+    get(`${url}/savepoints`, { headers: { host: 'evil.example:9464' } }, ({ statusCode }) => resolve(statusCode)).on('error', reject)
+  })
+  expect(status).toBe(403)
+})
+
+test('whoever may not ask is told so before his words are read', async () => {
+  const { url } = await serveSavepoints('correct horse')
+  const response = await fetch(`${url}/savepoints`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: 'x'.repeat(9000),
+  })
+  expect(response.status).toBe(401)
+})
+
+test('with a token, only who bears it is served', async () => {
+  const { ask } = await serveSavepoints('correct horse')
+  const bearing = (token: string) => ({ authorization: `Bearer ${token}` })
+  expect((await ask('GET', '/savepoints'))[0]).toBe(401)
+  expect((await ask('GET', '/savepoints', bearing('correct mouse')))[0]).toBe(401)
+  expect((await ask('DELETE', '/savepoints/blue', bearing('correct')))[0]).toBe(401)
+  expect((await ask('GET', '/savepoints', bearing('correct horse')))[0]).toBe(200)
 })

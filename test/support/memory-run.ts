@@ -2,18 +2,23 @@
  * The whole pipeline in one process: real workers and rings, with second implementations of its narrow ports. Record batches come from
  * memory in a seeded interleaving, rows end in a Map that keeps the largest version, as ReplacingMergeTree does.
  */
+import assert from 'node:assert/strict'
+import { Restorer } from '../../src/checkpoint/restore.ts'
+import type { ObjectStore } from '../../src/checkpoint/store.ts'
 import { sleep } from '../../src/clock.ts'
 import type { IngestRules } from '../../src/decode/ingest.ts'
 import type { DeadLetter, DeadLetterOffice } from '../../src/dlq/dead-letter.ts'
 import type { PipelineStats } from '../../src/metrics/stats.ts'
-import { Pipeline } from '../../src/pipeline.ts'
+import { type Checkpoints, Pipeline } from '../../src/pipeline.ts'
 import { BLOCK } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import type { Sink } from '../../src/sink/sink.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
 import { Random } from '../../src/source/random.ts'
 import { RecordBatchWriter } from '../../src/source/record-batch-writer.ts'
-import type { AssignedPartition, LowWaterMark, Source, SourceHandler } from '../../src/source/source.ts'
+import type { LowWaterMark, OfferedPartition, Source, SourceHandler } from '../../src/source/source.ts'
+import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
+import { bookWriter } from './book-writer.ts'
 import { type OracleRecord, type OracleRow, rowKey } from './oracle.ts'
 
 export const RULES: IngestRules = {
@@ -47,6 +52,10 @@ export interface MemoryRunOptions {
   readonly drainAfter?: number
   /** As a SIGKILL: give up everything after so many deliveries. */
   readonly killAfter?: number
+  /** Where checkpoints go; without it there are none. */
+  readonly store?: ObjectStore
+  /** Ledger rows already there, by key. */
+  readonly ledger?: Map<string, LedgerRow | WindowLedgerRow>
 }
 
 export interface MemoryRun {
@@ -54,6 +63,7 @@ export interface MemoryRun {
   readonly letters: DeadLetter[]
   readonly stats: PipelineStats
   readonly committed: readonly LowWaterMark[]
+  readonly ledger: Map<string, LedgerRow | WindowLedgerRow>
   readonly log: readonly { kind: 'pause' | 'resume'; topicIndex: number; partition: number }[]
 }
 
@@ -65,6 +75,7 @@ const TOPICS = ['impressions', 'clicks']
 export async function runInMemory(lists: readonly (readonly OracleRecord[])[], options: MemoryRunOptions = {}): Promise<MemoryRun> {
   const letters: DeadLetter[] = []
   const rows = options.rows ?? new Map<string, OracleRow>()
+  const ledger = options.ledger ?? new Map<string, LedgerRow | WindowLedgerRow>()
   const source = new MemorySource(lists, options)
   let sink: MemorySink | undefined
   const pipeline = new Pipeline({
@@ -85,9 +96,10 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
     source,
     letters: memoryOffice(letters),
     sink: (rings) => {
-      sink = new MemorySink(rings, rows)
+      sink = new MemorySink(rings, rows, ledger)
       return sink
     },
+    checkpoints: options.store && keptIn(options.store, { ...RULES, ...options.rules }),
     log: silentLog,
     clock: Date.now,
   })
@@ -102,7 +114,24 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
   } catch (error) {
     if (!(error instanceof Error && error.message === 'killed')) throw error
   }
-  return { rows, letters, stats: pipeline.stats(), committed: source.committed, log: source.log }
+  return { rows, letters, stats: pipeline.stats(), committed: source.committed, ledger, log: source.log }
+}
+
+function keptIn(store: ObjectStore, rules: IngestRules): Checkpoints {
+  const { windowSize, outOfOrderness, allowedLateness } = rules
+  const state = { windowType: 'tumbling', windowSize, outOfOrderness, allowedLateness, topics: TOPICS, tenant: 'default' }
+  return {
+    policy: { interval: 10, timeout: 60_000, minPause: 0, tolerableFailures: 0 },
+    savepointOnStop: true,
+    writer: (workers) => bookWriter(store, 'test', state, workers),
+    restorer: new Restorer({
+      open: async () => store,
+      group: 'test',
+      rules: state,
+      wish: { from: 'latest', ignoreState: false },
+      log: silentLog,
+    }),
+  }
 }
 
 class MemorySource implements Source {
@@ -128,27 +157,25 @@ class MemorySource implements Source {
 
   async start(handler: SourceHandler): Promise<void> {
     this.#handler = handler
-    const assigned: AssignedPartition[] = []
-    const feeds = this.#lists
+    const offered: OfferedPartition[] = this.#lists
       .filter((list) => list.length > 0)
       .map((list) => {
         const { topic, partition } = list[0]!
         const topicIndex = TOPICS.indexOf(topic)
         const mark = this.committed.find((one) => one.topicIndex === topicIndex && one.partition === partition)
-        const endOffset = this.#options.drainAfter === undefined ? list.at(-1)!.offset + 1 : undefined
-        const position = mark?.offset ?? 0
-        assigned.push({ topicIndex, partition, position, maxEventTime: mark?.maxEventTime, endOffset })
-        return {
-          list,
-          topicIndex,
-          partition,
-          next: Math.max(
-            0,
-            list.findIndex(({ offset }) => offset >= position),
-          ),
-        }
+        const latest = list.at(-1)!.offset + 1
+        const endOffset = this.#options.drainAfter === undefined ? latest : undefined
+        const { maxEventTime, totals } = mark ?? {}
+        const origin = mark === undefined ? 'none' : 'mark'
+        return { topicIndex, partition, position: mark?.offset ?? 0, maxEventTime, totals, endOffset, earliest: 0, latest, origin }
       })
+    const assigned = await handler.restore!(offered)
     handler.assigned(assigned)
+    const feeds = assigned.map(({ topicIndex, partition, position }) => {
+      const list = this.#lists.find((one) => one[0]?.topic === TOPICS[topicIndex] && one[0]?.partition === partition)!
+      const next = list.findIndex(({ offset }) => offset >= position)
+      return { list, topicIndex, partition, next: next < 0 ? list.length : next }
+    })
     this.#running = this.#feed(feeds).catch((error: unknown) => handler.failed(error))
   }
 
@@ -264,13 +291,15 @@ class MemorySink implements Sink {
   readonly ready = Promise.resolve()
   readonly ended: Promise<void>
   readonly #rows: Map<string, OracleRow>
+  readonly #ledger: Map<string, LedgerRow | WindowLedgerRow>
   readonly #stats = createSinkStats()
   readonly #reached: number[]
   #onBarrier: (number: number) => void = () => {}
   #cut = false
 
-  constructor(rings: readonly SharedArrayBuffer[], rows: Map<string, OracleRow>) {
+  constructor(rings: readonly SharedArrayBuffer[], rows: Map<string, OracleRow>, ledger: Map<string, LedgerRow | WindowLedgerRow>) {
     this.#rows = rows
+    this.#ledger = ledger
     this.#reached = rings.map(() => 0)
     this.ended = Promise.all(rings.map((ring, i) => this.#read(new RingReader(ring), i))).then(() => {})
   }
@@ -311,8 +340,24 @@ class MemorySink implements Sink {
     this.#onBarrier = callback
   }
 
+  async writeLedger(rows: readonly LedgerRow[], windows: readonly WindowLedgerRow[]): Promise<void> {
+    if (this.#cut) return new Promise(() => {})
+    for (const row of rows) {
+      const key = `${row.topic}/${row.partition} ${row.totals.first}-${row.last}`
+      const there = this.#ledger.get(key)
+      if (there !== undefined) assert.deepEqual(row, there, 'totals of the same offsets are the same')
+      this.#ledger.set(key, row)
+    }
+    for (const row of windows) {
+      const key = `${row.task} ${row.start}`
+      const there = this.#ledger.get(key) as WindowLedgerRow | undefined
+      if (there === undefined || row.events >= there.events) this.#ledger.set(key, row)
+    }
+  }
+
   onTrouble(): void {}
   onDied(): void {}
+  onParked(): void {}
   stats() {
     return readSinkStats(this.#stats)
   }
