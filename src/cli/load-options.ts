@@ -1,23 +1,43 @@
-/** The options of `ctr load`. */
+/** The options of `ctr load`, and its profiles. */
 import { type Command, Option } from 'commander'
 import { parseSize } from '../config/units.ts'
-import { countArgument, durationArgument, positiveArgument, shareArgument, sizeArgument, timeArgument } from './arguments.ts'
+import { countArgument, durationArgument, positiveArgument, shareArgument, sizeArgument, skewArgument, timeArgument } from './arguments.ts'
+
+/** Loads by name: events per second, and products in proportion. */
+export const LOAD_PROFILES: Readonly<Record<string, { readonly rate: number; readonly products: number }>> = {
+  '1k': { rate: 1_000, products: 100 },
+  '10k': { rate: 10_000, products: 1_000 },
+  '100k': { rate: 100_000, products: 10_000 },
+  '1m': { rate: 1_000_000, products: 100_000 },
+}
 
 /** Adds load's own options to its command. */
 export function addLoadOptions(command: Command): Command {
+  const choice = (flags: string, description: string, choices: readonly string[]) => new Option(flags, description).choices([...choices])
   return command
     .option('--brokers <list>', 'brokers, comma-separated; instead of kafka.brokers')
-    .option('--rate <n>', 'events per second; 0 is as fast as it goes', countArgument, 0)
+    .addOption(choice('--profile <name>', 'rate and number of products, unless they are given', Object.keys(LOAD_PROFILES)))
+    .option('--rate <n>', 'events per second; 0 is as fast as it goes (default: 0)', countArgument)
     .option('--duration <time>', 'end after this time', durationArgument)
     .option('--count <n>', 'end after this many events', positiveArgument)
-    .option('--products <n>', 'how many products', positiveArgument, 1000)
+    .option('--products <n>', 'how many products (default: 1000)', positiveArgument)
+    .addOption(choice('--popularity <kind>', 'how products are drawn', ['zipf', 'uniform']).default('zipf'))
+    .option('--skew <n>', 'exponent of zipf', skewArgument, 1)
+    .option('--users <n>', 'how many users', positiveArgument, 100_000)
     .option('--partitions <n>', 'partitions of a topic that is created', positiveArgument, 4)
     .option('--topics <list>', 'topics, comma-separated; instead of kafka.topics')
-    .option('--late <share>', 'share of late events', shareArgument, 0)
-    .option('--invalid <share>', 'share of invalid events', shareArgument, 0)
+    .option('--clicks <share>', 'share of clicks', shareArgument, 0.2)
     .option('--disorder <time>', 'how much older than the newest an event may be', durationArgument, 2000)
-    .addOption(new Option('--codec <name>', 'compression').choices(['none', 'gzip', 'snappy', 'lz4', 'zstd']).default('none'))
+    .option('--late <share>', 'share of late events', shareArgument, 0)
+    .option('--late-by <time>', 'late events are older by this to twice this', durationArgument, 60_000)
+    .option('--invalid <share>', 'share of invalid events', shareArgument, 0)
+    .option('--duplicates <share>', 'share of events that repeat the one before them', shareArgument, 0)
+    .addOption(choice('--keys <spelling>', 'product_id, productId, or both', ['snake', 'camel', 'mixed']).default('snake'))
+    .addOption(choice('--user-ids <shape>', 'what user ids look like', ['number', 'uuid', 'email']).default('number'))
+    .option('--event-bytes <size>', 'pad events to this size with a key that nobody knows', sizeArgument, 0)
+    .addOption(choice('--codec <name>', 'compression', ['none', 'gzip', 'snappy', 'lz4', 'zstd']).default('none'))
     .option('--seed <n>', 'the same seed makes the same events', countArgument, 1)
-    .option('--batch-bytes <size>', 'size of a record batch', sizeArgument, parseSize('256KiB'))
+    .option('--batch-bytes <size>', 'size of a record batch', sizeArgument, parseSize('512KiB'))
+    .option('--threads <n>', 'threads that make events; without it as many as the rate takes', positiveArgument)
     .option('--start-time <time>', 'time of the first event, ISO-8601 or ms since the epoch; without it now', timeArgument)
 }

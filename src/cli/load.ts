@@ -2,13 +2,13 @@
 import { loadConfig } from '../config/load.ts'
 import { createLogger } from '../metrics/log.ts'
 import { formatCount, formatSpan } from './format.ts'
+import { LOAD_PROFILES } from './load-options.ts'
 import type { LoadOptions } from './options.ts'
 import { type LoadProgress, type LoadResult, produceLoad } from './produce-load.ts'
 import { listenForStop } from './signals.ts'
 
 const CODECS: Record<LoadOptions['codec'], number> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 }
-/** Generated late events are older than any default lateness forgives. */
-const LATE_BY_MS = 60_000
+const PRODUCTS = 1000
 const PLAIN_LINE_MS = 5000
 
 /** Runs the verb; gives the exit code. Throws CtrError for a wrong configuration, a dead broker or a refused password. */
@@ -18,8 +18,10 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
   if (options.topics !== undefined) sets.push(`kafka.topics=${JSON.stringify(options.topics.split(','))}`)
   const config = loadConfig({ file: options.config, sets })
   const { brokers, clientId, connectionTimeout, requestTimeout, security } = config.kafka
+  const profile = options.profile === undefined ? undefined : LOAD_PROFILES[options.profile]
+  const rate = options.rate ?? profile?.rate ?? 0
   const stop = listenForStop()
-  const progress = progressLine(options.rate)
+  const progress = progressLine(rate)
   try {
     const result = await produceLoad({
       kafka: {
@@ -36,17 +38,25 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
       topicConfig: options.startTime === undefined ? {} : { 'retention.ms': '-1' },
       generate: {
         seed: options.seed,
-        products: options.products,
+        products: options.products ?? profile?.products ?? PRODUCTS,
+        skew: options.popularity === 'uniform' ? 0 : options.skew,
+        users: options.users,
+        clickShare: options.clicks,
         disorderMs: options.disorder,
         lateShare: options.late,
-        lateByMs: LATE_BY_MS,
+        lateByMs: options.lateBy,
         invalidShare: options.invalid,
+        duplicateShare: options.duplicates,
+        keys: options.keys,
+        userIds: options.userIds,
+        eventBytes: options.eventBytes,
       },
-      rate: options.rate,
+      rate,
       count: options.count,
       durationMs: options.duration,
       codec: CODECS[options.codec],
       batchBytes: options.batchBytes,
+      threads: options.threads,
       startTime: options.startTime,
       signal: stop.signal,
       onProgress: progress.show,
@@ -62,10 +72,16 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
 
 /** What a finished load has to say, line by line. */
 export function describe(result: LoadResult): string[] {
-  const { events, seconds, impressions, clicks, invalid, partitions, complete } = result
+  const { events, seconds, impressions, clicks, invalid, duplicates } = result
+  const { latencyMs, cpuSeconds, threads, partitions, complete } = result
+  const [p50, p99, max] = [latencyMs.p50, latencyMs.p99, latencyMs.max].map((ms) => ms.toFixed(1))
+  const repeated = duplicates === 0 ? '' : `; ${formatCount(duplicates)} of them repeat the one before`
+  const cpu = events > 0 ? ((cpuSeconds * 1e6) / events).toFixed(2) : '-'
   const lines = [
     `${formatCount(events)} events in ${formatSpan(seconds * 1000)}: ${formatCount(seconds > 0 ? events / seconds : 0)} events/s`,
-    `  ${formatCount(impressions)} impressions, ${formatCount(clicks)} clicks, ${formatCount(invalid)} invalid`,
+    `  ${formatCount(impressions)} impressions, ${formatCount(clicks)} clicks, ${formatCount(invalid)} invalid${repeated}`,
+    `  acknowledged after ${p50} ms (p50), ${p99} ms (p99), ${max} ms at most`,
+    `  ${cpu} CPU s per million events, ${threads} thread${threads === 1 ? '' : 's'}`,
   ]
   for (const { topic, partition, startOffset, endOffset, sent } of partitions) {
     const grown = endOffset - startOffset

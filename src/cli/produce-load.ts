@@ -1,15 +1,17 @@
 /**
- * Produces generated events to Kafka as ready-made record batches: idempotent, so that a retry writes nothing twice, one batch in flight
- * per partition while others wait behind it (QUEUE_MAX in all): products are of uneven popularity, and so are the partitions.
+ * Produces generated events to Kafka by threads that each make the events of some partitions (load-part.ts). The same options give the
+ * same events in every partition, whatever the number of threads. Afterwards the end offsets are compared with what was sent.
  */
-import { setImmediate as yieldToSockets } from 'node:timers/promises'
-import { type Clock, sleep, systemClock } from '../clock.ts'
+import { availableParallelism } from 'node:os'
+import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
-import { BatchProducer, type ProducerIdentity } from '../kafka/batch-producer.ts'
+import { BatchProducer } from '../kafka/batch-producer.ts'
 import type { KafkaClientOptions } from '../kafka/kafka-client.ts'
 import { GENERATE_DEFAULTS, GENERATED_TIME_MAX_MS, GENERATED_TIME_MIN_MS, type GenerateOptions } from '../source/generate.ts'
-import { type Lane, Lanes, seal } from '../source/lanes.ts'
-import { Pace } from '../source/pace.ts'
+import { type LanesOptions, partitionShares } from '../source/lanes.ts'
+import { Latencies, type LatencyFigures } from './latencies.ts'
+import type { PartOptions, PartOutcome } from './load-part.ts'
+import { type LoadThread, startLoadThread } from './load-threads.ts'
 
 export interface ProduceLoadOptions {
   readonly kafka: KafkaClientOptions
@@ -35,7 +37,8 @@ export interface ProduceLoadOptions {
   readonly signal?: AbortSignal | undefined
   /** Called about once a second. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
-  readonly clock?: Clock | undefined
+  /** Without it one, or as many as there are cores when one would not do. */
+  readonly threads?: number | undefined
 }
 
 export interface LoadProgress {
@@ -58,15 +61,20 @@ export interface LoadResult extends LoadProgress {
   readonly impressions: number
   readonly clicks: number
   readonly invalid: number
+  /** Of all of them, those that only repeat the one before. */
+  readonly duplicates: number
+  /** From sending a batch to its acknowledgement, ms. */
+  readonly latencyMs: LatencyFigures
+  /** User and system time of this process meanwhile. */
+  readonly cpuSeconds: number
+  readonly threads: number
   readonly partitions: readonly LoadedPartition[]
   /** True when every end offset grew by exactly what was sent; false when somebody else wrote too, or records were lost. */
   readonly complete: boolean
 }
 
-const CHUNK_EVENTS = 4096
-/** Batches of a partition that are sealed and not yet acknowledged. */
-const QUEUE_MAX = 4
-const TICK_MS = 20
+/** More than one thread surely makes. */
+const RATE_PER_THREAD = 200_000
 const PROGRESS_MS = 1000
 const BATCH_BYTES = 256 * 1024
 const EVENT_RATE = 100_000
@@ -82,13 +90,22 @@ export async function produceLoad(options: ProduceLoadOptions): Promise<LoadResu
   checkStartTime(options)
   const producer = new BatchProducer(options.kafka)
   try {
-    const identity = await producer.connect()
+    await producer.connect()
     const partitions = await copartitions(producer, options)
     const before = await Promise.all(topics.map((topic) => producer.endOffsets(topic)))
-    const load = new Load(options, producer, identity, topics.length === 2 ? 2 : 1, partitions)
-    await load.run()
+    const lanes: LanesOptions = {
+      ...GENERATE_DEFAULTS,
+      ...options.generate,
+      topics: topics.length === 2 ? 2 : 1,
+      partitions,
+      batchBytes: options.batchBytes ?? BATCH_BYTES,
+      count: options.count,
+      startTime: options.startTime,
+      eventRate: options.eventRate ?? (options.rate || EVENT_RATE),
+    }
+    const parts = await runParts(options, lanes)
     const after = await Promise.all(topics.map((topic) => producer.endOffsets(topic)))
-    return load.result(before, after)
+    return resultOf(topics, parts, before, after)
   } finally {
     await producer.close()
   }
@@ -114,107 +131,85 @@ async function copartitions(producer: BatchProducer, options: ProduceLoadOptions
   throw new CtrError('CTR_USAGE', `${found} partitions; topics of one input must have the same number: create them anew, or name others`)
 }
 
-class Load {
-  readonly #options: ProduceLoadOptions
-  readonly #producer: BatchProducer
-  readonly #identity: ProducerIdentity
-  readonly #lanes: Lanes
-  /** By lane: what ends when its batches, one after the other, are acknowledged. */
-  readonly #queues = new Map<Lane, Promise<void>[]>()
-  #acknowledged = 0
-  #failure: unknown
-  #began = 0
-  #ended = 0
+interface Parts extends LoadProgress {
+  readonly outcomes: readonly PartOutcome[]
+  readonly cpuSeconds: number
+}
 
-  constructor(options: ProduceLoadOptions, producer: BatchProducer, identity: ProducerIdentity, topics: 1 | 2, partitions: number) {
-    this.#options = options
-    this.#producer = producer
-    this.#identity = identity
-    this.#lanes = new Lanes({
-      ...GENERATE_DEFAULTS,
-      ...options.generate,
-      topics,
-      partitions,
-      batchBytes: options.batchBytes ?? BATCH_BYTES,
-      startTime: options.startTime,
-      eventRate: options.eventRate ?? (options.rate || EVENT_RATE),
-    })
-  }
-
-  async run(): Promise<void> {
-    const { rate, count = Number.POSITIVE_INFINITY, durationMs = Number.POSITIVE_INFINITY, signal, clock = systemClock } = this.#options
-    const lanes = this.#lanes
-    const pace = new Pace(rate, clock)
-    this.#began = performance.now()
-    let turnFrom = this.#began
-    let progressFrom = this.#began
-    while (lanes.generated < count && !signal?.aborted && performance.now() - this.#began < durationMs) {
-      const due = Math.min(rate === 0 ? CHUNK_EVENTS : pace.due(lanes.generated), CHUNK_EVENTS, count - lanes.generated)
-      const made = lanes.generate(due, clock())
-      if (lanes.full !== undefined) await this.#send(lanes.full)
-      else if (rate !== 0 && made < CHUNK_EVENTS) {
-        for (const lane of lanes.lanes) if (lane.writer.count > 0 && !this.#queues.has(lane)) await this.#send(lane)
-        await sleep(TICK_MS, signal)
-      }
-      if (this.#failure !== undefined) throw this.#failure
-      const now = performance.now()
-      if (now - progressFrom >= PROGRESS_MS) {
-        progressFrom = now
-        this.#options.onProgress?.({ events: this.#acknowledged, seconds: (now - this.#began) / 1000 })
-      }
-      if (now - turnFrom >= TICK_MS) {
-        await yieldToSockets()
-        turnFrom = performance.now()
-      }
+/** Starts the threads, lets them begin together, and ends them all when one fails. */
+async function runParts(options: ProduceLoadOptions, lanes: LanesOptions): Promise<Parts> {
+  const { topics, rate, durationMs, codec = 0, signal } = options
+  const { logger, ...kafka } = options.kafka
+  const shared: Omit<PartOptions, 'lanes'> = { topics, rate, durationMs, codec, requestTimeoutMs: kafka.requestTimeoutMs }
+  const threads = dealPartitions(lanes, threadsFor(options)).map((only): LoadThread => {
+    return startLoadThread({ kafka, part: { ...shared, lanes: { ...lanes, only } } }, logger)
+  })
+  const acknowledged = () => threads.reduce((sum, thread) => sum + thread.acknowledged, 0)
+  const ended = new AbortController()
+  try {
+    await Promise.all(threads.map(({ ready }) => ready))
+    const began = performance.now()
+    const cpuFrom = process.cpuUsage()
+    for (const thread of threads) thread.start()
+    const stop = () => {
+      for (const thread of threads) thread.stop()
     }
-    for (const lane of lanes.lanes) if (lane.writer.count > 0) await this.#send(lane)
-    await Promise.all([...this.#queues.values()].flat())
-    if (this.#failure !== undefined) throw this.#failure
-    this.#ended = performance.now()
+    if (signal?.aborted) stop()
+    signal?.addEventListener('abort', stop, { once: true })
+    void reportProgress(options, () => ({ events: acknowledged(), seconds: (performance.now() - began) / 1000 }), ended.signal)
+    const outcomes = await Promise.all(threads.map(({ done }) => done)).finally(() => signal?.removeEventListener('abort', stop))
+    const { user, system } = process.cpuUsage(cpuFrom)
+    const events = outcomes.reduce((sum, outcome) => sum + outcome.acknowledged, 0)
+    return { outcomes, events, seconds: (performance.now() - began) / 1000, cpuSeconds: (user + system) / 1e6 }
+  } finally {
+    ended.abort()
+    await Promise.all(threads.map((thread) => thread.close()))
   }
+}
 
-  result(before: readonly number[][], after: readonly number[][]): LoadResult {
-    const partitions = this.#lanes.lanes.map(({ topicIndex, partition, offset }) => {
+async function reportProgress({ onProgress }: ProduceLoadOptions, progress: () => LoadProgress, ended: AbortSignal): Promise<void> {
+  for (;;) {
+    await sleep(PROGRESS_MS, ended)
+    if (ended.aborted) return
+    onProgress?.(progress())
+  }
+}
+
+function threadsFor({ threads, rate }: ProduceLoadOptions): number {
+  if (threads !== undefined) return threads
+  return rate === 0 ? availableParallelism() : Math.min(Math.ceil(rate / RATE_PER_THREAD), availableParallelism())
+}
+
+/** Partitions with events, spread over at most so many threads: the largest first, each to the thread that has least. */
+function dealPartitions(lanes: LanesOptions, threads: number): number[][] {
+  const shares = partitionShares(lanes)
+  const bySize = [...shares.keys()].filter((partition) => (shares[partition] ?? 0) > 0)
+  bySize.sort((a, b) => (shares[b] ?? 0) - (shares[a] ?? 0))
+  const dealt = Array.from({ length: Math.min(threads, bySize.length) }, () => ({ partitions: [] as number[], share: 0 }))
+  for (const partition of bySize) {
+    const least = dealt.reduce((a, b) => (b.share < a.share ? b : a))
+    least.partitions.push(partition)
+    least.share += shares[partition] ?? 0
+  }
+  return dealt.map(({ partitions }) => partitions.sort((a, b) => a - b))
+}
+
+function resultOf(topics: readonly string[], parts: Parts, before: readonly number[][], after: readonly number[][]): LoadResult {
+  const { outcomes, events, seconds, cpuSeconds } = parts
+  const sent = new Map(outcomes.flatMap((part) => part.sent.map((lane) => [`${lane.topicIndex}/${lane.partition}`, lane.records] as const)))
+  const partitions = topics.flatMap((topic, topicIndex) =>
+    [...(before[topicIndex] ?? []).keys()].map((partition) => {
       const startOffset = before[topicIndex]?.[partition] ?? 0
       const endOffset = after[topicIndex]?.[partition] ?? 0
-      return { topic: this.#options.topics[topicIndex] ?? '', partition, startOffset, endOffset, sent: offset }
-    })
-    const { impressions, clicks, invalid } = this.#lanes.generator.drawn
-    const complete = partitions.every(({ startOffset, endOffset, sent }) => endOffset - startOffset === sent)
-    const seconds = (this.#ended - this.#began) / 1000
-    return { events: this.#acknowledged, seconds, impressions, clicks, invalid, partitions, complete }
+      return { topic, partition, startOffset, endOffset, sent: sent.get(`${topicIndex}/${partition}`) ?? 0 }
+    }),
+  )
+  const total = { impressions: 0, clicks: 0, invalid: 0, duplicates: 0 }
+  const latencies = new Latencies()
+  for (const { drawn, latencies: own } of outcomes) {
+    for (const kind of ['impressions', 'clicks', 'invalid', 'duplicates'] as const) total[kind] += drawn[kind]
+    latencies.merge(new Latencies(own.counts, own.maxMs))
   }
-
-  /** Seals the lane's batch and queues it; waits while the queue is full. */
-  async #send(lane: Lane): Promise<void> {
-    const queue = this.#queues.get(lane) ?? []
-    while (queue.length >= QUEUE_MAX) await queue[0]
-    const { writer, topicIndex, partition } = lane
-    writer.producerId = this.#identity.id
-    writer.producerEpoch = this.#identity.epoch
-    // Sequences count a partition's records and wrap as int32 do in Kafka: after 2^31 - 1 comes 0.
-    writer.baseSequence = lane.offset % 2 ** 31
-    const events = writer.count
-    const batch = Buffer.from(writer.bytes.subarray(0, seal(lane, this.#options.codec ?? 0)))
-    // The broker gives the offsets and refuses a batch that claims one.
-    writer.begin(0)
-    const topic = this.#options.topics[topicIndex] ?? ''
-    const delivered = this.#deliver(queue.at(-1), topic, partition, batch, events).finally(() => {
-      queue.shift()
-      if (queue.length === 0) this.#queues.delete(lane)
-    })
-    queue.push(delivered)
-    this.#queues.set(lane, queue)
-  }
-
-  async #deliver(before: Promise<void> | undefined, topic: string, partition: number, batch: Buffer, events: number): Promise<void> {
-    await before
-    if (this.#failure !== undefined) return
-    try {
-      await this.#producer.send(topic, partition, batch)
-      this.#acknowledged += events
-    } catch (error) {
-      this.#failure ??= error
-    }
-  }
+  const complete = partitions.every((one) => one.endOffset - one.startOffset === one.sent)
+  return { events, seconds, ...total, latencyMs: latencies.figures(), cpuSeconds, threads: outcomes.length, partitions, complete }
 }

@@ -1,15 +1,22 @@
 /**
- * Makes up events, deterministically from a seed: products of uneven popularity, disorder, late and invalid events. No object per event:
- * `next` draws one, `writeKey` and `writeValue` put its bytes where the caller wants them. Holds no global state, so any thread may run it.
+ * Makes up events, deterministically from a seed: products of uneven popularity, disorder, late, invalid and repeated events. No object per
+ * event: `next` draws one, `writeKey` and `writeValue` put its bytes where the caller wants them. Holds no global state, so any thread may
+ * run it.
  *
- * An event, about 150 bytes:
- *   {"event_id":"0000002a-000000000017","user_id":"u-000042","product_id":"p-0007","event_type":"impression",
- *    "timestamp":1659304800025,"session_id":"s-000042"}
- *
- * Both forms (impression, click) are kept as templates; per event only the digits that differ are written, by pairs from a table.
- * An invalid event (rare) is made as a string.
+ * Every form that events have (event-template.ts) is kept as a template; per event only the digits that differ are written, by pairs from
+ * a table. An invalid event (rare) is made as a string.
  */
 import { assert } from '../assert.ts'
+import {
+  type EventTemplate,
+  eventTemplate,
+  type KeySpelling,
+  LOW_DIGITS,
+  SEQUENCE_HIGH_DIGITS,
+  TIME_HIGH_DIGITS,
+  type UserIdShape,
+  userDigitsOf,
+} from './event-template.ts'
 import { Popularity } from './popularity.ts'
 import { Random } from './random.ts'
 
@@ -29,6 +36,20 @@ export interface GenerateOptions {
   readonly lateByMs: number
   /** This share is broken in one of the ways of INVALID_KINDS. */
   readonly invalidShare: number
+  /** This share is the event before it once more, byte by byte, as a producer without idempotence repeats itself. */
+  readonly duplicateShare: number
+  readonly keys: KeySpelling
+  readonly userIds: UserIdShape
+  /** Events are padded to so many bytes with a key that nobody knows; 0 for none. */
+  readonly eventBytes: number
+}
+
+/** A part of the events: those of some products only, numbered `stream` + 1, `stream` + 1 + `streams` and on. */
+export interface GenerateShare {
+  /** Indices of the products, ascending. */
+  readonly products: Int32Array
+  readonly stream: number
+  readonly streams: number
 }
 
 /** Events that nobody has options for yet: mild disorder, nothing late, nothing invalid. */
@@ -42,6 +63,10 @@ export const GENERATE_DEFAULTS: GenerateOptions = {
   lateShare: 0,
   lateByMs: 60_000,
   invalidShare: 0,
+  duplicateShare: 0,
+  keys: 'snake',
+  userIds: 'number',
+  eventBytes: 0,
 }
 
 /** The ways an invalid event is invalid, drawn evenly; each has its own reason in the engine. */
@@ -64,76 +89,83 @@ export const GENERATED_TIME_MAX_MS = 9_999_999_999_999
 
 const TWO_32 = 0x1_0000_0000
 const DAY_MS = 86_400_000
-const SEQUENCE_HIGH_DIGITS = 8
-const TIME_HIGH_DIGITS = 9
-const LOW_DIGITS = 4
 const LOW_VALUES = 10_000
 
 /** The two digits of 0 to 99. */
 const PAIRS = Uint8Array.from({ length: 200 }, (_, index) => 48 + (index % 2 === 0 ? Math.floor(index / 20) : (index >> 1) % 10))
-
-/** `sequenceHigh` and `timeHigh` are the leading digits that `bytes` holds at present. */
-interface Template {
-  readonly bytes: Uint8Array
-  sequenceHigh: number
-  timeHigh: number
-  readonly sequenceAt: number
-  readonly userAt: number
-  readonly productAt: number
-  readonly timeAt: number
-  readonly sessionAt: number
-}
 
 export class EventGenerator {
   /** The event drawn last: product index from 0, event time, lengths of key and value (-1 for none). */
   product = 0
   click = false
   valid = true
+  /** It is the event before it once more. */
+  repeated = false
   time = 0
   readonly keyBytes: number
   valueBytes = 0
   /** Totals of what was drawn. */
-  readonly drawn = { events: 0, impressions: 0, clicks: 0, invalid: 0 }
+  readonly drawn = { events: 0, impressions: 0, clicks: 0, invalid: 0, duplicates: 0 }
 
   readonly #options: GenerateOptions
   readonly #random: Random
   readonly #popularity: Popularity
   readonly #productDigits: number
   readonly #userDigits: number
-  readonly #impression: Template
-  readonly #clickTemplate: Template
+  /** By click + 2 * camel. */
+  readonly #templates: readonly EventTemplate[]
+  readonly #products: Int32Array | undefined
   readonly #clickBelow: number
   readonly #lateBelow: number
   readonly #invalidBelow: number
+  readonly #duplicateBelow: number
+  readonly #sequenceStep: number
+  #template: EventTemplate
   #user = 0
   #sequenceHigh = 0
-  #sequenceLow = 0
+  #sequenceLow: number
   #invalid: Buffer | null = null
 
-  constructor(options: GenerateOptions) {
+  /** Without `share` all products. */
+  constructor(options: GenerateOptions, share?: GenerateShare) {
+    const { stream, streams } = share ?? { stream: 0, streams: 1 }
     this.#options = options
-    this.#random = new Random(options.seed)
-    this.#popularity = new Popularity(options.products, options.skew)
-    this.#productDigits = Math.max(4, String(options.products).length)
-    this.#userDigits = Math.max(6, String(options.users).length)
+    this.#products = share?.products
+    this.#random = new Random(options.seed, stream)
+    this.#popularity = new Popularity(options.products, options.skew, share?.products)
+    this.#productDigits = productDigitsOf(options.products)
+    const digits = Math.max(6, String(options.users).length)
+    const form = { ...options, productDigits: this.#productDigits, userDigits: userDigitsOf(options.userIds, digits) }
+    this.#userDigits = form.userDigits
     this.keyBytes = 2 + this.#productDigits
-    this.#impression = this.#template('impression')
-    this.#clickTemplate = this.#template('click')
+    this.#templates = [false, true].flatMap((camel) => [
+      eventTemplate({ ...form, type: 'impression', camel }),
+      eventTemplate({ ...form, type: 'click', camel }),
+    ])
+    this.#template = this.#templates[0] as EventTemplate
     this.#clickBelow = options.clickShare * TWO_32
     this.#lateBelow = options.lateShare * TWO_32
     this.#invalidBelow = (options.lateShare + options.invalidShare) * TWO_32
-  }
-
-  /** The id of a product by its index. */
-  productId(index: number): string {
-    return `p-${String(index + 1).padStart(this.#productDigits, '0')}`
+    this.#duplicateBelow = options.duplicateShare * TWO_32
+    this.#sequenceStep = streams
+    this.#sequenceLow = stream + 1 - streams
   }
 
   /** Draws the next event, made at `now` (ms). */
   next(now: number): void {
     const random = this.#random
     const options = this.#options
-    this.product = this.#popularity.draw(random)
+    const drawn = this.drawn
+    drawn.events++
+    if (this.#duplicateBelow > 0 && drawn.events > 1 && random.next() >>> 0 < this.#duplicateBelow) {
+      drawn.duplicates++
+      this.repeated = true
+      this.#count()
+      return
+    }
+    this.repeated = false
+    const product = this.#popularity.draw(random)
+    this.product = this.#products === undefined ? product : (this.#products[product] ?? 0)
     this.#user = random.below(options.users)
     this.click = random.next() >>> 0 < this.#clickBelow
     let time = options.disorderMs === 0 ? now : now - random.below(options.disorderMs + 1)
@@ -144,23 +176,25 @@ export class EventGenerator {
       else this.valid = false
     }
     this.time = time
-    if (++this.#sequenceLow === LOW_VALUES) {
-      this.#sequenceLow = 0
+    this.#sequenceLow += this.#sequenceStep
+    while (this.#sequenceLow >= LOW_VALUES) {
+      this.#sequenceLow -= LOW_VALUES
       this.#sequenceHigh++
     }
-    const drawn = this.drawn
-    drawn.events++
-    if (!this.valid) {
-      drawn.invalid++
+    const camel = options.keys === 'camel' || (options.keys === 'mixed' && random.next() < 0)
+    this.#template = this.#templates[(this.click ? 1 : 0) + (camel ? 2 : 0)] as EventTemplate
+    if (this.valid) this.valueBytes = this.#template.bytes.length
+    else {
       this.#invalid = this.#makeInvalid()
       this.valueBytes = this.#invalid === null ? -1 : this.#invalid.length
-    } else if (this.click) {
-      drawn.clicks++
-      this.valueBytes = this.#clickTemplate.bytes.length
-    } else {
-      drawn.impressions++
-      this.valueBytes = this.#impression.bytes.length
     }
+    this.#count()
+  }
+
+  #count(): void {
+    if (!this.valid) this.drawn.invalid++
+    else if (this.click) this.drawn.clicks++
+    else this.drawn.impressions++
   }
 
   /** The drawn event's key, the product id. */
@@ -176,10 +210,10 @@ export class EventGenerator {
       if (this.#invalid !== null) out.set(this.#invalid, at)
       return
     }
-    this.#write(this.click ? this.#clickTemplate : this.#impression, out, at)
+    this.#write(this.#template, out, at)
   }
 
-  #write(template: Template, out: Uint8Array, at: number): void {
+  #write(template: EventTemplate, out: Uint8Array, at: number): void {
     const timeHigh = Math.floor(this.time / LOW_VALUES)
     if (template.timeHigh !== timeHigh) this.#retime(template, timeHigh)
     if (template.sequenceHigh !== this.#sequenceHigh) {
@@ -194,35 +228,17 @@ export class EventGenerator {
     writeDigits(out, at + template.sessionAt, this.#userDigits, this.#user)
   }
 
-  #retime(template: Template, timeHigh: number): void {
+  #retime(template: EventTemplate, timeHigh: number): void {
     const time = this.time
     assert(time >= GENERATED_TIME_MIN_MS && time <= GENERATED_TIME_MAX_MS, 'generated times have 13 digits', { time })
     template.timeHigh = timeHigh
     writeDigits(template.bytes, template.timeAt, TIME_HIGH_DIGITS, timeHigh)
   }
 
-  #template(type: string): Template {
-    let text = ''
-    const put = (before: string, digits: number): number => {
-      text += before
-      const at = text.length
-      text += '0'.repeat(digits)
-      return at
-    }
-    const seed = (this.#options.seed >>> 0).toString(16).padStart(8, '0')
-    const sequenceAt = put(`{"event_id":"${seed}-`, SEQUENCE_HIGH_DIGITS + LOW_DIGITS)
-    const userAt = put('","user_id":"u-', this.#userDigits)
-    const productAt = put('","product_id":"p-', this.#productDigits)
-    const timeAt = put(`","event_type":"${type}","timestamp":`, TIME_HIGH_DIGITS + LOW_DIGITS)
-    const sessionAt = put(',"session_id":"s-', this.#userDigits)
-    text += '"}'
-    return { bytes: Buffer.from(text), sequenceHigh: 0, timeHigh: 0, sequenceAt, userAt, productAt, timeAt, sessionAt }
-  }
-
   #makeInvalid(): Buffer | null {
     const kind = INVALID_KINDS[this.#random.below(INVALID_KINDS.length)] ?? 'tombstone'
     if (kind === 'tombstone') return null
-    const template = this.click ? this.#clickTemplate : this.#impression
+    const template = this.#template
     const bytes = Buffer.alloc(template.bytes.length)
     this.#write(template, bytes, 0)
     if (kind === 'not-utf8') {
@@ -236,11 +252,11 @@ export class EventGenerator {
       case 'array':
         return Buffer.from(`[${text}]`)
       case 'no-product':
-        return Buffer.from(text.replace(/"product_id":"[^"]*",/, ''))
+        return Buffer.from(text.replace(/"product(?:_id|Id)":"[^"]*",/, ''))
       case 'no-user':
-        return Buffer.from(text.replace(/"user_id":"[^"]*"/, '"user_id":null'))
+        return Buffer.from(text.replace(/("user(?:_id|Id)"):"[^"]*"/, '$1:null'))
       case 'unknown-type':
-        return Buffer.from(text.replace(/"event_type":"[^"]*"/, '"event_type":"purchase"'))
+        return Buffer.from(text.replace(/("event(?:_type|Type)"):"[^"]*"/, '$1:"purchase"'))
       case 'no-time':
         return Buffer.from(text.replace(`"timestamp":${time}`, '"timestamp":null'))
       case 'epoch-zero':
@@ -249,6 +265,15 @@ export class EventGenerator {
         return Buffer.from(text.replace(time, String(this.time + 30 * DAY_MS)))
     }
   }
+}
+
+/** The id of a product of so many, by its index. */
+export function productId(index: number, products: number): string {
+  return `p-${String(index + 1).padStart(productDigitsOf(products), '0')}`
+}
+
+function productDigitsOf(products: number): number {
+  return Math.max(4, String(products).length)
 }
 
 /** `value` in decimal, at `at`, with leading zeros to `digits`. */

@@ -8,12 +8,16 @@ export class Popularity {
   readonly #keep: Float64Array
   readonly #alias: Int32Array
 
-  /** `count` products; the one of rank r (from 1) is drawn with a weight of r^-skew: 0 is uniform, 1 is Zipf's law. */
-  constructor(count: number, skew: number) {
+  /**
+   * `products` of them; the one of rank r (from 1) is drawn with a weight of r^-skew: 0 is uniform, 1 is Zipf's law. With `only`, indices
+   * of products, of these alone.
+   */
+  constructor(products: number, skew: number, only?: Int32Array) {
+    const count = only === undefined ? products : only.length
     const share = new Float64Array(count)
     let total = 0
     for (let index = 0; index < count; index++) {
-      const weight = (index + 1) ** -skew
+      const weight = weightOf(only === undefined ? index : (only[index] ?? 0), skew)
       share[index] = weight
       total += weight
     }
@@ -44,9 +48,14 @@ export class Popularity {
     while (largeCount > 0) this.#keep[large[--largeCount] ?? 0] = 0x1_0000_0000
   }
 
-  /** The index of a product; 0 is the most popular one. */
+  /** The index of a product, or of its place in `only`; 0 is the most popular one. */
   draw(random: Random): number {
     const column = random.below(this.#keep.length)
     return random.next() >>> 0 < (this.#keep[column] ?? 0) ? column : (this.#alias[column] ?? 0)
   }
+}
+
+/** How often a product is drawn in relation to the first one, by its index. */
+export function weightOf(index: number, skew: number): number {
+  return (index + 1) ** -skew
 }

@@ -55,6 +55,14 @@ export class RecordBatchWriter {
     this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset)
   }
 
+  /** Goes on with other bytes, and gives those away that it had; `begin` must follow. */
+  swap(bytes: Buffer): Buffer {
+    const had = this.bytes
+    this.bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset)
+    return had
+  }
+
   /** Opens a batch at byte `start`; what is open is forgotten. */
   begin(baseOffset: number, start = 0): void {
     this.#start = start

@@ -8,7 +8,7 @@ import type { KafkaClientOptions } from '../../src/kafka/kafka-client.ts'
 import { GENERATE_DEFAULTS } from '../../src/source/generate.ts'
 import { generatorSource } from '../../src/source/generator-source.ts'
 import { CollectingHandler } from '../support/collecting-handler.ts'
-import { startBroker } from '../support/kafka-broker.ts'
+import { SASL_USERS, startBroker } from '../support/kafka-broker.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
 const START = 1_659_304_800_000
@@ -101,6 +101,20 @@ describe('produced events', () => {
     }
   })
 
+  test('are the same in every partition whatever the number of threads', async () => {
+    const options = { generate: { seed: 3, products: 40 }, partitions: 5, count: 8000, startTime: START, batchBytes: 8192 }
+    const made = async (threads: number) => {
+      const topics = topicPair()
+      const result = await load({ ...options, topics, threads })
+      expect(result).toMatchObject({ events: 8000, complete: true, threads })
+      expect(result.latencyMs.p50).toBeGreaterThan(0)
+      expect(result.cpuSeconds).toBeGreaterThan(0)
+      const sent = (topic: string) => result.partitions.reduce((sum, one) => sum + (one.topic === topic ? one.sent : 0), 0)
+      return Promise.all(topics.map((topic) => readAll(topic, sent(topic))))
+    }
+    expect(await made(3)).toEqual(await made(1))
+  })
+
   test('are added to topics that exist, whose number of partitions holds', async () => {
     const topics = topicPair()
     const first = await load({ topics, count: 3000 })
@@ -147,9 +161,11 @@ describe('produced events', () => {
   test('are there once each although the broker was killed and restarted in between', async () => {
     const broker = await startBroker({ own: true })
     try {
-      const loading = load({ kafka: client(broker.brokers), rate: 20_000, count: 120_000, batchBytes: 16 * 1024 })
+      const begun = Promise.withResolvers<void>()
+      const onProgress = ({ events }: { events: number }) => void (events > 0 && begun.resolve())
+      const loading = load({ kafka: client(broker.brokers), rate: 20_000, count: 120_000, batchBytes: 16 * 1024, onProgress })
       const settled = loading.catch(() => undefined)
-      await new Promise((resolve) => setTimeout(resolve, 2000))
+      await Promise.race([begun.promise, settled])
       await broker.kill()
       await broker.restart()
       await settled
@@ -162,6 +178,22 @@ describe('produced events', () => {
     }
   }, 120_000)
 })
+
+test.each(['PLAIN', 'SCRAM-SHA-512'] as const)(
+  'a load goes over TLS, behind a password by %s',
+  async (mechanism) => {
+    const broker = await startBroker({ sasl: true })
+    try {
+      const user = mechanism === 'PLAIN' ? SASL_USERS.plain : SASL_USERS.scram
+      const security = { protocol: 'SASL_SSL', sasl: { mechanism, ...user }, ssl: { ca: broker.caPem } } as const
+      const kafka = { ...client(broker.saslBrokers), security }
+      expect(await load({ kafka, count: 40_000, threads: 2 })).toMatchObject({ events: 40_000, complete: true, threads: 2 })
+    } finally {
+      await broker.stop()
+    }
+  },
+  120_000,
+)
 
 describe('a load is refused', () => {
   test('when its topics differ in partitions', async () => {
@@ -208,10 +240,19 @@ describe('ctr load', () => {
     set: [],
     rate: 0,
     products: 100,
+    popularity: 'zipf',
+    skew: 1,
+    users: 1000,
     partitions: 2,
+    clicks: 0.2,
     late: 0,
+    lateBy: 60_000,
     invalid: 0,
+    duplicates: 0,
     disorder: 2000,
+    keys: 'snake',
+    userIds: 'number',
+    eventBytes: 0,
     codec: 'none',
     seed: 1,
     batchBytes: 65_536,
@@ -227,7 +268,9 @@ describe('ctr load', () => {
       log.mockRestore()
     }
     expect(lines[0]).toMatch(/^5,000 events in .*: [\d,]+ events\/s$/)
-    expect(lines.slice(2).map((line) => line.split(':')[0]?.trim())).toEqual(topics.flatMap((topic) => [`${topic}/0`, `${topic}/1`]))
+    expect(lines[2]).toMatch(/^ {2}acknowledged after [\d.]+ ms \(p50\), [\d.]+ ms \(p99\), [\d.]+ ms at most$/)
+    expect(lines[3]).toMatch(/^ {2}[\d.]+ CPU s per million events, [12] threads?$/)
+    expect(lines.slice(4).map((line) => line.split(':')[0]?.trim())).toEqual(topics.flatMap((topic) => [`${topic}/0`, `${topic}/1`]))
     const admin = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
     await admin.connect()
     const described = await admin.describeConfigs({
@@ -244,10 +287,14 @@ describe('ctr load', () => {
 
   test('says where an end offset did not grow by what was sent', () => {
     const partition = { topic: 't', partition: 0, startOffset: 100, endOffset: 150, sent: 40 }
-    const result = { events: 40, seconds: 2, impressions: 30, clicks: 9, invalid: 1, partitions: [partition], complete: false }
+    const drawn = { impressions: 30, clicks: 9, invalid: 1, duplicates: 3 }
+    const measured = { events: 40, seconds: 2, latencyMs: { p50: 1.23, p99: 4.56, max: 7.89 }, cpuSeconds: 0.00002, threads: 1 }
+    const result = { ...measured, ...drawn, partitions: [partition], complete: false }
     expect(describeResult(result)).toEqual([
       '40 events in 2.0 s: 20 events/s',
-      '  30 impressions, 9 clicks, 1 invalid',
+      '  30 impressions, 9 clicks, 1 invalid; 3 of them repeat the one before',
+      '  acknowledged after 1.2 ms (p50), 4.6 ms (p99), 7.9 ms at most',
+      '  0.50 CPU s per million events, 1 thread',
       '  t/0: 40 records, end offset 150  <- the end offset grew by 50',
       'The end offsets did not grow by exactly what was sent: does something else write to these topics?',
     ])

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions, INVALID_KINDS } from '../../src/source/generate.ts'
+import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions, INVALID_KINDS, productId } from '../../src/source/generate.ts'
 import { judge } from '../support/oracle.ts'
 
 const NOW = 1_659_304_800_000
@@ -116,12 +116,76 @@ describe('generated events', () => {
 
   test('have product and user numbers with as many digits as it takes', () => {
     const generator = new EventGenerator({ ...GENERATE_DEFAULTS, products: 1_234_567, users: 12_345_678, skew: 0 })
-    expect(generator.productId(1_234_566)).toBe('p-1234567')
+    expect(productId(1_234_566, 1_234_567)).toBe('p-1234567')
     generator.next(NOW)
     const value = Buffer.alloc(generator.valueBytes)
     generator.writeValue(value, 0)
-    expect(JSON.parse(value.toString())).toMatchObject({ product_id: generator.productId(generator.product) })
+    expect(JSON.parse(value.toString())).toMatchObject({ product_id: productId(generator.product, 1_234_567) })
     expect(value.toString()).toMatch(/"user_id":"u-\d{8}"/)
+  })
+
+  test.each(['snake', 'camel', 'mixed'] as const)('spell their keys as asked: %s', (keys) => {
+    const made = make(2000, { keys })
+    const camel = made.filter(({ value }) => value?.includes('"productId":') && !value.includes('_id"')).length
+    const snake = made.filter(({ value }) => value?.includes('"product_id":') && !value.includes('Id"')).length
+    expect(camel + snake).toBe(2000)
+    expect(camel / 2000).toBeCloseTo({ snake: 0, camel: 1, mixed: 0.5 }[keys], 1)
+    for (const { key, value, click, time } of made) expect(judge(value, NOW + 2000, 0)).toEqual({ valid: true, product: key, click, time })
+  })
+
+  test('that are invalid keep their reasons in the other spelling', () => {
+    const reasons = new Set(
+      make(2000, { invalidShare: 1, keys: 'camel' }).map(({ value }) => {
+        const verdict = judge(value, NOW + 2000, 60_000)
+        return verdict.valid ? 'VALID' : verdict.reason
+      }),
+    )
+    expect(reasons.size).toBe(INVALID_KINDS.length)
+    expect(reasons.has('VALID')).toBe(false)
+  })
+
+  test.each([
+    ['number', /^u-\d{6}$/],
+    ['uuid', /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$/],
+    ['email', /^user\d{6}@mail\.example$/],
+  ] as const)('have user ids of the shape %s', (userIds, shape) => {
+    const ids = make(500, { userIds }).map(({ value }) => JSON.parse(value?.toString() ?? '').user_id)
+    for (const id of ids) expect(id).toMatch(shape)
+    expect(new Set(ids).size).toBeGreaterThan(450)
+  })
+
+  test('are padded to the size asked for, and left alone when they are longer or all but', () => {
+    const [plain = 0] = make(1, { clickShare: 0 }).map(({ value }) => value?.length ?? 0)
+    const sizes = [0, plain - 1, plain, plain + 13, plain + 14, 300, 1000]
+    const lengths = sizes.map((eventBytes) => make(1, { eventBytes, clickShare: 0 })[0]?.value?.length)
+    expect(lengths).toEqual([plain, plain, plain, plain, plain + 14, 300, 1000])
+    expect(judge(make(1, { eventBytes: 1000, keys: 'camel' })[0]?.value ?? null, NOW, 0)).toMatchObject({ valid: true })
+  })
+
+  test('repeat the one before byte by byte, in about the share asked for', () => {
+    const values = make(20_000, { duplicateShare: 0.1, invalidShare: 0.05 }).map(({ value }) => String(value))
+    const repeats = values.filter((value, i) => value === values[i - 1]).length
+    expect(repeats / values.length).toBeCloseTo(0.1, 1)
+    const generator = new EventGenerator({ ...GENERATE_DEFAULTS, duplicateShare: 0.5 })
+    for (let i = 0; i < 1000; i++) generator.next(NOW)
+    const { events, impressions, clicks, duplicates } = generator.drawn
+    expect([events, impressions + clicks]).toEqual([1000, 1000])
+    expect(duplicates / 1000).toBeCloseTo(0.5, 1)
+  })
+
+  test('of a share are of its products alone, with ids that no other share has', () => {
+    const products = Int32Array.of(3, 7, 8)
+    const ids = [0, 1].flatMap((stream) => {
+      const generator = new EventGenerator({ ...GENERATE_DEFAULTS, products: 10 }, { products, stream, streams: 2 })
+      return Array.from({ length: 12_000 }, () => {
+        generator.next(NOW)
+        expect(products).toContain(generator.product)
+        const value = Buffer.alloc(generator.valueBytes)
+        generator.writeValue(value, 0)
+        return JSON.parse(value.toString()).event_id as string
+      })
+    })
+    expect(new Set(ids).size).toBe(24_000)
   })
 
   test('refuse times that do not have 13 digits', () => {

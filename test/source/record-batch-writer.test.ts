@@ -51,6 +51,19 @@ describe('record batches', () => {
     await expect(decodeBatches(writer.bytes, middle, writer.bytes.length)).rejects.toThrow()
   })
 
+  test('stay where they are when the writer goes on with other bytes', async () => {
+    const writer = new RecordBatchWriter(1024)
+    writer.begin(5)
+    writer.append(T, null, Buffer.from('first'))
+    const end = writer.finish()
+    const first = writer.swap(Buffer.allocUnsafeSlow(2048))
+    writer.begin(6)
+    writer.append(T, null, Buffer.from('second'))
+    expect((await only(writer)).records.map(({ value }) => String(value))).toEqual(['second'])
+    const [batch] = await decodeBatches(first, 0, end)
+    expect([batch?.firstOffset, batch?.records.map(({ value }) => String(value))]).toEqual([5, ['first']])
+  })
+
   test('without a timestamp carry -1', async () => {
     const writer = new RecordBatchWriter(4096)
     writer.begin(0)
