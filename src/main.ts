@@ -2,11 +2,9 @@
  * Entry of the command line. A reader that went away (`ctr query … | head`) is no failure. A handle that something has left open can't
  * keep the process alive for long once the verb is done, unless output is still on its way.
  */
-import { enableCompileCache } from 'node:module'
+import { keepCompiledCode } from './config/compile-cache.ts'
 
-// Compiled code is kept in the system's temporary folder: starting takes less CPU from the second time on. Where it can't be
-// written, nothing is lost but that. What follows is imported later, so that it is covered.
-enableCompileCache()
+keepCompiledCode()
 const { main } = await import('./cli/program.ts')
 
 const LINGER_MS = 3000

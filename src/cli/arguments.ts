@@ -1,5 +1,6 @@
 /** How the command line's words are read: numbers, durations, and configuration keys given as options. */
 import { InvalidArgumentError } from 'commander'
+import type { StartWish } from '../checkpoint/decide.ts'
 import { parseDuration, parseSize } from '../config/units.ts'
 
 const FACTORS: Readonly<Record<string, number>> = { k: 1e3, K: 1e3, M: 1e6, G: 1e9 }
@@ -48,6 +49,21 @@ export function shareArgument(text: string): number {
   const share = match === null ? Number.NaN : Number(match[1]) / (match[2] === undefined ? 1 : 100)
   if (!(share >= 0 && share <= 1)) throw new InvalidArgumentError('Write a share such as 0.05 or 5%.')
   return share
+}
+
+/** What `--from` says: latest, none or savepoint:NAME. */
+export function fromArgument(text: string): StartWish['from'] {
+  if (text === 'latest' || text === 'none') return text
+  const name = /^savepoint:(.+)$/.exec(text)?.[1]
+  if (name === undefined) throw new InvalidArgumentError('Write latest, none or savepoint:NAME; `ctr savepoint list` shows the names.')
+  return { savepoint: name }
+}
+
+/** An exponent of Zipf's law, 0 to 5. */
+export function skewArgument(text: string): number {
+  const skew = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+  if (!(skew >= 0 && skew <= 5)) throw new InvalidArgumentError('Write a number from 0 to 5, such as 1.1.')
+  return skew
 }
 
 /** Gathers an option that may be repeated. */

@@ -4,7 +4,7 @@ import { systemClock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
 import type { DeadLetterOffice } from '../dlq/dead-letter.ts'
 import type { Logger } from '../metrics/log.ts'
-import { Pipeline } from '../pipeline.ts'
+import { type Checkpoints, Pipeline } from '../pipeline.ts'
 import { startSink } from '../sink/sink.ts'
 import type { Source } from '../source/source.ts'
 
@@ -14,11 +14,13 @@ export interface Parts {
   readonly letters: DeadLetterOffice
   /** The source ends by itself. */
   readonly bounded: boolean
+  /** Only sources that can begin anywhere have use for it. */
+  readonly checkpoints?: Checkpoints | undefined
   readonly log: Logger
 }
 
 /** Makes the pipeline; its workers and its sink start at once, the source when `start` is called. */
-export function assemble(config: Config, { source, topics, letters, bounded, log }: Parts): Pipeline {
+export function assemble(config: Config, { source, topics, letters, bounded, checkpoints, log }: Parts): Pipeline {
   const { time, window, kafka, engine, sink } = config
   return new Pipeline({
     topics,
@@ -43,7 +45,8 @@ export function assemble(config: Config, { source, topics, letters, bounded, log
     name: `ctr/${kafka.groupId}`,
     source,
     letters,
-    sink: (rings) => startSink({ rings, clickhouse: config.clickhouse, logger: log }),
+    checkpoints,
+    sink: (rings) => startSink({ rings, clickhouse: config.clickhouse, tenant: config.tenant, revision: sink.revision, logger: log }),
     log,
     clock: systemClock,
   })

@@ -1,4 +1,5 @@
 /** What the command line hands to the verbs. */
+import type { StartWish } from '../checkpoint/decide.ts'
 
 /** Options that every verb with a configuration takes. */
 export interface ConfigOptions {
@@ -12,6 +13,8 @@ export interface ConfigOptions {
 export interface RunOptions extends ConfigOptions {
   /** Read up to the end offsets found at the start, emit every window, and end. */
   readonly untilEnd: boolean
+  /** What to start from. */
+  readonly wish: StartWish
 }
 
 /** `ctr replay`. */
@@ -35,28 +38,71 @@ export interface QueryOptions extends ConfigOptions {
   readonly format?: string
 }
 
+/** `ctr checkpoint` and `ctr savepoint`. */
+export interface CheckpointOptions extends ConfigOptions {
+  readonly json?: boolean
+  /** Only savepoints. */
+  readonly savepoints?: boolean
+  /** Of the running pipeline to ask; http.host and http.port when absent. */
+  readonly url?: string
+}
+
+/** `ctr checkpoint export`. */
+export interface ExportOptions extends ConfigOptions {
+  readonly format: 'json' | 'csv'
+}
+
 /** `ctr load`. */
 export interface LoadOptions extends ConfigOptions {
   /** Comma-separated; instead of kafka.brokers. */
   readonly brokers?: string
+  /** One of LOAD_PROFILES: rate and products, where they are not given themselves. */
+  readonly profile?: string
   /** Events per second; 0 is as fast as it goes. */
-  readonly rate: number
+  readonly rate?: number
   /** ms. */
   readonly duration?: number
   readonly count?: number
-  readonly products: number
+  readonly products?: number
+  readonly popularity: 'zipf' | 'uniform'
+  /** Exponent of zipf. */
+  readonly skew: number
+  readonly users: number
   /** Of a topic that is created. */
   readonly partitions: number
   /** Comma-separated; instead of kafka.topics. */
   readonly topics?: string
   /** Shares, 0 to 1. */
+  readonly clicks: number
   readonly late: number
   readonly invalid: number
+  readonly duplicates: number
   /** ms. */
   readonly disorder: number
+  readonly lateBy: number
+  readonly keys: 'snake' | 'camel' | 'mixed'
+  readonly userIds: 'number' | 'uuid' | 'email'
+  readonly eventBytes: number
   readonly codec: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
   readonly seed: number
   readonly batchBytes: number
+  readonly threads?: number
   /** ms since the epoch. */
   readonly startTime?: number
+}
+
+/** `ctr selftest`. */
+export interface SelftestOptions extends ConfigOptions {
+  readonly kills: number
+  readonly pods: number
+  /** Events per second. */
+  readonly rate: number
+  /** The load goes on until all kills are done, and for at least so long (ms) and so many events. */
+  readonly duration: number
+  readonly events: number
+  readonly partitions: number
+  readonly products: number
+  /** Of events and moments; drawn when absent. */
+  readonly seed?: number
+  readonly json?: boolean
 }

@@ -4,11 +4,15 @@
  */
 import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError } from 'commander'
+import type { StartWish } from '../checkpoint/decide.ts'
 import { CtrError, exitCodeOf } from '../errors.ts'
-import { collect, durationArgument, expandKeys, positiveArgument } from './arguments.ts'
+import { addCheckpoint } from './add-checkpoint.ts'
+import { addSelftest } from './add-selftest.ts'
+import { durationArgument, expandKeys, fromArgument, positiveArgument } from './arguments.ts'
 import type { ConfigAction } from './config.ts'
 import { addLoadOptions } from './load-options.ts'
 import type { ConfigOptions, DemoOptions, LoadOptions, QueryOptions, ReplayOptions } from './options.ts'
+import { type Done, verb } from './verb.ts'
 
 /** Runs the verb that `words` (without node and script) name; gives the exit code. Failures are explained on stderr. */
 export async function main(words: readonly string[]): Promise<number> {
@@ -39,6 +43,8 @@ export function createProgram(done: (code: number) => void): Command {
   addQuery(program, done)
   addSchema(program, done)
   addConfig(program, done)
+  addCheckpoint(program, done)
+  addSelftest(program, done)
   return program
 }
 
@@ -47,27 +53,15 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }
 
-type Done = (code: number) => void
-
-/** A subcommand with the configuration's options and an example in its help. */
-function verb(program: Command, name: string, description: string, example: string): Command {
-  return program
-    .command(name)
-    .description(description)
-    .option('-c, --config <file>', 'configuration, YAML; without it the defaults hold')
-    .option('-s, --set <key=value>', 'override a key of the configuration; may be repeated; --key=value does the same', collect)
-    .hook('preAction', (command) => {
-      if (command.getOptionValue('set') === undefined) command.setOptionValue('set', [])
-    })
-    .addHelpText('after', `\nExample:\n${example.replaceAll(/^/gm, '  $ ')}`)
-}
-
 function addRun(program: Command, done: Done): void {
   verb(program, 'run', 'Count events from Kafka until SIGTERM or Ctrl-C.', 'ctr run --config ctr.yaml --log.pretty')
     .option('--until-end', 'read up to the end offsets found at the start, write every window, print a summary, and end')
-    .action(async (options: ConfigOptions & { untilEnd?: boolean }) => {
+    .option('--from <state>', 'latest: the newest checkpoint; savepoint:NAME; none: the offsets of the group', fromArgument, 'latest')
+    .option('--ignore-state', 'go on without checkpoints that were made with another window, other topics or another tenant')
+    .action(async (options: ConfigOptions & { untilEnd?: boolean; from: StartWish['from']; ignoreState?: boolean }) => {
       const { runVerb } = await import('./run.ts')
-      done(await runVerb({ ...options, untilEnd: options.untilEnd ?? false }))
+      const wish = { from: options.from, ignoreState: options.ignoreState ?? false }
+      done(await runVerb({ ...options, untilEnd: options.untilEnd ?? false, wish }))
     })
 }
 

@@ -1,53 +1,91 @@
 /** `ctr run`: the pipeline on Kafka, until a signal or, with --until-end, up to where the partitions end at the start. */
+import { systemClock } from '../clock.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { fileOffice } from '../dlq/file-office.ts'
 import { kafkaOffice } from '../dlq/kafka-office.ts'
+import type { KafkaClientOptions } from '../kafka/kafka-client.ts'
 import { type KafkaSourceOptions, kafkaSource } from '../kafka/kafka-source.ts'
 import { createLogger, type Logger } from '../metrics/log.ts'
 import { createRegistry } from '../metrics/registry.ts'
+import type { Pipeline } from '../pipeline.ts'
 import { startServer } from '../server/http.ts'
+import { type Run, supervise } from '../supervisor.ts'
+import { watchOver } from '../watchdog.ts'
 import { assemble } from './assemble.ts'
+import { keepState, savepointActions } from './keep-state.ts'
 import type { RunOptions } from './options.ts'
 import { listenForStop } from './signals.ts'
 import { renderSummary } from './summary.ts'
+
+/** A client that hears nothing for so long is not ready; brokers may hold a fetch that finds nothing for kafka.maxWait. */
+const SILENCE_MIN_MS = 10_000
+const SILENCE_PER_MAX_WAIT = 3
 
 /** Runs the verb; returns the exit code. */
 export async function runVerb(options: RunOptions): Promise<number> {
   const config = loadConfig({ file: options.config, sets: options.set })
   const log = createLogger(config.log)
   const stop = listenForStop()
-  const source = kafkaSource(sourceOptions(config, options.untilEnd, log))
-  const { deadLetter } = config
-  const letters =
-    deadLetter.topic === undefined
-      ? fileOffice(deadLetter.file ?? '', log)
-      : kafkaOffice({ ...clientOptions(config, log), topic: deadLetter.topic })
-  const topics = config.kafka.topics.map(({ name }) => name)
-  const pipeline = assemble(config, { source, topics, letters, bounded: options.untilEnd, log })
+  const failing = new AbortController()
   const started = Date.now()
-  const read = () => pipeline.stats()
-  const server = await startServer({ ...config.http, registry: createRegistry(read), read }).catch(async (error: unknown) => {
-    await pipeline.drain()
+  let pipeline: Pipeline | undefined
+  const supervisor = supervise({
+    start: () => {
+      // What the user has asked for is for the first run; the next ones go on from what it has left.
+      const again = pipeline !== undefined
+      const settings = again ? { ...config, kafka: { ...config.kafka, startFrom: 'committed' as const } } : config
+      const run = startRun(settings, again ? { ...options, wish: { ...options.wish, from: 'latest' } } : options, log)
+      pipeline = run.pipeline
+      return run.watched
+    },
+    // Its summary counts one run, up to the ends of that run's start: whoever started it starts it again.
+    policy: options.untilEnd ? { ...config.restart, attempts: 0 } : config.restart,
+    log,
+    clock: systemClock,
+    signal: AbortSignal.any([stop.signal, failing.signal]),
+  })
+  const read = () => supervisor.stats()
+  const savepoints = savepointActions(config, () => pipeline)
+  const server = await startServer({ ...config.http, registry: createRegistry(read), read, savepoints }).catch(async (error: unknown) => {
+    failing.abort()
+    await supervisor.finished.catch(() => {})
     throw error
   })
   log.info({ url: server.url }, 'health and metrics')
-  const onStop = () => {
-    log.info({ signal: stop.signal.reason }, 'stopping')
-    void pipeline.drain()
-  }
+  const onStop = () => log.info({ signal: stop.signal.reason }, 'stopping')
   if (stop.signal.aborted) onStop()
   else stop.signal.addEventListener('abort', onStop)
   try {
-    void pipeline.start()
-    await pipeline.finished
-    const lines = renderSummary(pipeline.stats(), { elapsedMs: Date.now() - started })
+    await supervisor.finished
+    const lines = renderSummary(supervisor.stats(), { elapsedMs: Date.now() - started })
     if (options.untilEnd) process.stdout.write(`${lines.join('\n')}\n`)
     return 0
   } finally {
     await server.close()
     stop.dispose()
   }
+}
+
+/** A pipeline on Kafka with everything of its own, watched. */
+function startRun(config: Config, { untilEnd, wish }: RunOptions, log: Logger): { pipeline: Pipeline; watched: Run } {
+  const source = kafkaSource(sourceOptions(config, untilEnd, log))
+  const { deadLetter, kafka, watchdog } = config
+  const letters =
+    deadLetter.topic === undefined
+      ? fileOffice(deadLetter.file ?? '', log)
+      : kafkaOffice({ ...clientOptions(config, log), topic: deadLetter.topic })
+  const topics = kafka.topics.map(({ name }) => name)
+  const checkpoints = keepState(config, wish, log)
+  const pipeline = assemble(config, { source, topics, letters, bounded: untilEnd, checkpoints, log })
+  const watched = watchOver(pipeline, {
+    stallTimeout: watchdog.stallTimeout,
+    silence: Math.max(SILENCE_MIN_MS, SILENCE_PER_MAX_WAIT * kafka.maxWait),
+    reconnect: source.reconnect?.bind(source),
+    log,
+    clock: systemClock,
+  })
+  return { pipeline, watched }
 }
 
 function sourceOptions(config: Config, bounded: boolean, logger: Logger): KafkaSourceOptions {
@@ -67,7 +105,8 @@ function sourceOptions(config: Config, bounded: boolean, logger: Logger): KafkaS
   }
 }
 
-function clientOptions({ kafka }: Config, logger: Logger) {
+/** What every Kafka client of this configuration needs. */
+export function clientOptions({ kafka }: Config, logger: Logger): KafkaClientOptions {
   return {
     brokers: kafka.brokers,
     clientId: kafka.clientId,

@@ -25,6 +25,7 @@ export function renderSummary(stats: PipelineStats, { elapsedMs, next = [], colo
     line('late', stats.late, ''),
     line('invalid', invalidOf(stats), reasons(stats)),
     line('rows written', stats.rowsWritten, stats.sinkRetries === 0 ? '' : `${formatCount(stats.sinkRetries)} retries`),
+    ...(stats.rowsParked === 0 ? [] : [line('rows parked', stats.rowsParked, 'ClickHouse refuses them; they are in the dead letters')]),
     ledger(stats, c),
   ]
   if (next.length > 0) lines.push('', 'Try next:', ...next.map((command) => `  ${c.cyan(command)}`))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fit, formatCount, formatRatio, formatSpan, formatTime } from '../../src/cli/format.ts'
+import { fit, formatBytes, formatCount, formatRatio, formatSpan, formatTime } from '../../src/cli/format.ts'
 
 const anyText = fc.array(fc.integer({ min: 0, max: 0xd7ff }), { maxLength: 40 }).map((codes) => String.fromCodePoint(...codes))
 
@@ -8,6 +8,18 @@ const NOW = Date.UTC(2025, 0, 31, 12)
 
 test('numbers are grouped, ratios are percentages', () => {
   expect([formatCount(0), formatCount(1_234_567.4), formatRatio(0.0496), formatRatio(0)]).toEqual(['0', '1,234,567', '4.96 %', '0.00 %'])
+})
+
+test.each([
+  [0, '0 B'],
+  [1023, '1023 B'],
+  [1024, '1.0 KiB'],
+  [1024 ** 2 - 1, '1024.0 KiB'],
+  [1024 ** 2, '1.0 MiB'],
+  [1024 ** 3 - 1, '1024.0 MiB'],
+  [12.34 * 1024 ** 3, '12.3 GiB'],
+])('%d bytes are %s', (bytes, text) => {
+  expect(formatBytes(bytes)).toBe(text)
 })
 
 test('a time of another day shows its date', () => {

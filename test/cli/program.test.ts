@@ -18,7 +18,7 @@ async function run(...words: string[]) {
   }
 }
 
-const VERBS = ['run', 'replay', 'demo', 'load', 'query', 'schema', 'config']
+const VERBS = ['run', 'replay', 'demo', 'load', 'query', 'schema', 'config', 'checkpoint', 'savepoint', 'selftest']
 
 test('the program has its verbs', () => {
   expect(createProgram(() => {}).commands.map((command) => command.name())).toEqual(VERBS)
@@ -29,6 +29,16 @@ test.each(VERBS)('ctr %s --help shows an example and exits 0', async (name) => {
   expect(code).toBe(0)
   expect(out).toMatch(/\nExample:\n( {2}\$ .+\n)+/)
 })
+
+test.each(['list', 'inspect', 'verify', 'diff', 'export'].map((part) => ['checkpoint', part]).concat([['savepoint', 'create']]))(
+  'ctr %s %s --help shows an example and exits 0',
+  async (name, part) => {
+    const { code, out } = await run(name!, part!, '--help')
+    expect(code).toBe(0)
+    expect(out).toMatch(/\nExample:\n( {2}\$ .+\n)+/)
+    expect(out).toContain('--config <file>')
+  },
+)
 
 test('--help and --version exit 0', async () => {
   expect((await run('--help')).code).toBe(0)
@@ -43,6 +53,12 @@ test.each([
   [['query', 'a', 'b'], 'too many arguments'],
   [['config', 'chek'], 'Allowed choices are check, print, schema'],
   [['schema', 'drop'], 'Allowed choices are print, apply'],
+  [['checkpoint'], 'Usage: ctr checkpoint'],
+  [['checkpoint', 'lst'], 'Did you mean list?'],
+  [['checkpoint', 'diff', 'latest'], "missing required argument 'b'"],
+  [['checkpoint', 'export', '--format', 'xml'], 'Allowed choices are json, csv'],
+  [['checkpoint', 'list', '--set', 'checkpoint.storage=none'], 'checkpoint.storage is none'],
+  [['savepoint', 'delete'], "missing required argument 'name'"],
   [['demo', '--rate', 'fast'], 'Write a number such as'],
   [['demo', '--duration', 'long'], 'Write a duration such as'],
   [['load', '--codec', 'zip'], 'Allowed choices are none, gzip, snappy, lz4, zstd'],

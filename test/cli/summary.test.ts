@@ -39,6 +39,12 @@ test('a ledger that does not add up names the partition', () => {
   expect(renderSummary(wrong, { elapsedMs: 1, colours: false }).at(-1)).toBe('  ledger                 WRONG   a/3: 10 != 7 + 1 + 1')
 })
 
+test('rows that ClickHouse refused are mentioned when there were any', () => {
+  expect(renderSummary({ ...stats, rowsParked: 12 }, { elapsedMs: 1, colours: false })).toContain(
+    '  rows parked               12   ClickHouse refuses them; they are in the dead letters',
+  )
+})
+
 test('retries are mentioned when there were any, and an empty run has no wrong numbers', () => {
   expect(renderSummary({ ...stats, sinkRetries: 3 }, { elapsedMs: 1, colours: false }).join('\n')).toContain('3 retries')
   expect(renderSummary(someStats(), { elapsedMs: 0, colours: false }).join('\n')).not.toMatch(/NaN|Infinity/)
