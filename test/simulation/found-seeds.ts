@@ -1,0 +1,7 @@
+/** Seeds that have found something, with what it was. They are simulated in every run of the tests. */
+export const FOUND_SEEDS: readonly number[] = [
+  // A task that left and came back while it was being restored was put into the rings twice: "an id names one product".
+  377,
+  // A process that did not know yet that its task had gone removed the object that its next checkpoint referred to.
+  207,
+]

@@ -1,0 +1,47 @@
+/**
+ * A short set of seeds, the seeds that have found something, and proof that a simulation can fail: each mutation breaks one promise of the
+ * engine, or one of those it relies on, and must be noticed. `npm run test:sim` is the long set.
+ */
+import './virtual-time.ts'
+import { describe, expect, test } from 'vitest'
+import { FOUND_SEEDS } from './found-seeds.ts'
+import { simulate } from './simulate.ts'
+import { MUTATIONS } from './world.ts'
+
+const SHORT_SET = 60
+const LOG_LINES = 40
+/** A mutation is noticed within so many seeds; most are within five. */
+const SEEDS_MAX = 200
+/** Beside others on a small machine. */
+const TIMEOUT_MS = 300_000
+
+test(
+  `seeds 1 to ${SHORT_SET} and those that have found something`,
+  async () => {
+    const seeds = [...Array.from({ length: SHORT_SET }, (_, i) => i + 1), ...FOUND_SEEDS]
+    for (const seed of seeds) {
+      const { violations, log } = await simulate(seed)
+      const last = violations.length > 0 ? log.slice(-LOG_LINES).join('\n') : ''
+      expect(violations, `seed ${seed}; node test/simulation/run.ts --seeds 1 --from ${seed} --log shows all of\n${last}`).toEqual([])
+    }
+  },
+  TIMEOUT_MS,
+)
+
+test('a seed goes the same way every time', async () => {
+  const [one, other] = [await simulate(7), await simulate(7)]
+  expect(one.events).toBe(other.events)
+  expect(one.starts).toBe(other.starts)
+})
+
+describe('what is broken is noticed', () => {
+  test.each(MUTATIONS)(
+    '%s',
+    async (mutation) => {
+      let seed = 1
+      while (seed <= SEEDS_MAX && (await simulate(seed, mutation)).violations.length === 0) seed++
+      expect(seed).toBeLessThanOrEqual(SEEDS_MAX)
+    },
+    TIMEOUT_MS,
+  )
+})
