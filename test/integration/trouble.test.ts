@@ -17,7 +17,7 @@ import { sharedBrokers } from '../support/shared-broker.ts'
 import { createAuthority } from '../support/tls.ts'
 
 const WINDOW_MS = 10_000
-const DYING_WORKER = fileURLToPath(new URL('../support/dying-worker.ts', import.meta.url))
+const DYING_THREADS = fileURLToPath(new URL('../support/dying-threads.ts', import.meta.url))
 
 let brokers: string[]
 let clickhouse: TestClickHouse
@@ -146,7 +146,7 @@ test('brokers that are not there are waited for, with /readyz and a log line say
   const { msg } = await engine.logged('kafka.brokers')
   expect(msg).toContain(address)
   const { status, reasons } = await engine.readiness()
-  expect([status, reasons]).toEqual([503, ['the source is not connected yet']])
+  expect([status, reasons]).toEqual([503, ['the source is not connected yet', expect.stringContaining(address)]])
   expect(await engine.terminate(10_000)).toBe(0)
 })
 
@@ -163,12 +163,12 @@ test('a topic that is not there is waited for, and read when it is', async () =>
   expect(await engine.terminate()).toBe(0)
 })
 
-test('a worker thread that dies ends the process with its reason', async () => {
+test('a worker thread that dies ends a process that may not restart, with its reason', async () => {
   const folder = workFolder()
-  const { config } = configured({ engine: { workers: 2 } })
-  const engine = startEngine(['run'], { config, folder, environment: { NODE_OPTIONS: `--import=${DYING_WORKER}` } })
+  const { config } = configured({ engine: { workers: 2 }, restart: { attempts: 0 } })
+  const engine = startEngine(['run'], { config, folder, environment: { NODE_OPTIONS: `--import=${DYING_THREADS}` } })
   await engine.ready()
-  writeFileSync(join(folder, 'die'), '')
+  writeFileSync(join(folder, 'die-worker'), '')
   expect(await engine.exit()).toBe(1)
   expect(engine.complaints.join('\n')).toContain('CTR_WORKER_DIED: a worker thread died: out of luck')
 })

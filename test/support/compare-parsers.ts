@@ -8,6 +8,7 @@ import { scan } from '../../src/decode/scan.ts'
 import { learnShape, type Shape } from '../../src/decode/shape.ts'
 import { EventMutator, MUTATED_MAX_BYTES } from './mutate.ts'
 import { judge } from './oracle.ts'
+import { shapeOne } from './shape-one.ts'
 
 export interface Comparison {
   readonly events: number
@@ -114,9 +115,8 @@ export function shapedScan(): { scan: typeof scan; hits(): number } {
   const shapes: Shape[] = []
   let hits = 0
   const shaped: typeof scan = (bytes, start, end, slot) => {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     for (const shape of shapes) {
-      if (!shape(bytes, view, start, end, slot)) continue
+      if (!shapeOne(shape, bytes, start, end, slot)) continue
       hits++
       return true
     }

@@ -82,6 +82,10 @@ export class EngineProcess {
     return exit
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
   get running(): boolean {
     return this.#exited === undefined
   }

@@ -32,6 +32,8 @@ export interface BrokerOptions {
   readonly own?: boolean
   /** A SASL_SSL listener beside the plain one; implies own. */
   readonly sasl?: boolean
+  /** A second plain listener that advertises this port of the loopback, where a proxy leads to `behindProxy`; implies own. */
+  readonly proxyPort?: number
   /** More lines for server.properties. */
   readonly properties?: Record<string, string>
 }
@@ -41,6 +43,8 @@ export interface Broker {
   /** Empty unless asked for. */
   readonly saslBrokers: string[]
   readonly caPem: string
+  /** Port of the listener for a proxy; 0 unless asked for. */
+  readonly behindProxy: number
   /** SIGTERM, wait, remove the data. */
   stop(): Promise<void>
   /** SIGKILL; the data stays. */
@@ -56,9 +60,9 @@ export interface Broker {
 /** Resolves when the broker answers. */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const named = process.env.KAFKA_BROKERS
-  if (named && !options.own && !options.sasl && !options.properties) return namedBroker(named.split(','))
-  const [plainPort, controllerPort, saslPort] = await freePorts(3)
-  const ports = { plain: plainPort!, controller: controllerPort!, sasl: saslPort! }
+  if (named && !options.own && !options.sasl && !options.proxyPort && !options.properties) return namedBroker(named.split(','))
+  const [plainPort, controllerPort, saslPort, proxiedPort] = await freePorts(4)
+  const ports = { plain: plainPort!, controller: controllerPort!, sasl: saslPort!, proxied: proxiedPort! }
   const authority = createAuthority()
   const files = { caPem: authority.caPem, keystore: keystore(authority) }
   return (await dockerAnswers()) ? dockerBroker(options, ports, files) : jarBroker(options, ports, files)
@@ -68,6 +72,7 @@ interface Ports {
   plain: number
   controller: number
   sasl: number
+  proxied: number
 }
 
 interface Files {
@@ -83,7 +88,17 @@ function keystore(authority: ReturnType<typeof createAuthority>): string {
 async function namedBroker(brokers: string[]): Promise<Broker> {
   await answers(brokers)
   const refuse = () => Promise.reject(new Error('KAFKA_BROKERS names a broker that is not the tests own: ask startBroker for {own: true}'))
-  return { brokers, saslBrokers: [], caPem: '', stop: async () => {}, kill: refuse, restart: refuse, segment: refuse, damage: refuse }
+  return {
+    brokers,
+    saslBrokers: [],
+    caPem: '',
+    behindProxy: 0,
+    stop: async () => {},
+    kill: refuse,
+    restart: refuse,
+    segment: refuse,
+    damage: refuse,
+  }
 }
 
 async function jarBroker(options: BrokerOptions, ports: Ports, files: Files): Promise<Broker> {
@@ -129,6 +144,7 @@ async function jarBroker(options: BrokerOptions, ports: Ports, files: Files): Pr
     brokers,
     saslBrokers: options.sasl ? [`localhost:${ports.sasl}`] : [],
     caPem: files.caPem,
+    behindProxy: options.proxyPort === undefined ? 0 : ports.proxied,
     kill: () => end('SIGKILL'),
     restart: async () => {
       await end('SIGTERM')
@@ -164,7 +180,7 @@ async function dockerBroker(options: BrokerOptions, ports: Ports, files: Files):
   const format = ['/opt/kafka/bin/kafka-storage.sh', 'format', '--ignore-formatted', '-t', clusterId(), '-c', '/tmp/ctr/server.properties']
   const formatting = [...format, ...scramArgs().map((arg) => `'${arg}'`)].join(' ')
   const command = `${formatting} && exec /opt/kafka/bin/kafka-server-start.sh /tmp/ctr/server.properties`
-  const mapped = [ports.plain, ports.sasl].map((port) => ({ container: port, host: port }))
+  const mapped = [ports.plain, ports.sasl, ports.proxied].map((port) => ({ container: port, host: port }))
   const container = await new GenericContainer(`apache/kafka:${KAFKA_VERSION}`)
     .withEntrypoint(['/bin/bash', '-c'])
     .withCommand([command])
@@ -182,6 +198,7 @@ async function dockerBroker(options: BrokerOptions, ports: Ports, files: Files):
     brokers,
     saslBrokers: options.sasl ? [`localhost:${ports.sasl}`] : [],
     caPem: files.caPem,
+    behindProxy: options.proxyPort === undefined ? 0 : ports.proxied,
     kill: async () => {
       await docker('kill')
     },
@@ -232,14 +249,17 @@ function propertiesText(options: BrokerOptions, ports: Ports, place: { host: str
       }
     : {}
   const saslListener = (host: string) => (options.sasl ? `,SASL_SSL://${host}:${ports.sasl}` : '')
+  const proxied = (host: string, port: number) => (options.proxyPort === undefined ? '' : `,PROXIED://${host}:${port}`)
+  const advertised = `PLAINTEXT://127.0.0.1:${ports.plain}${saslListener('localhost')}${proxied('127.0.0.1', options.proxyPort ?? 0)}`
+  const listeners = `PLAINTEXT://${place.host}:${ports.plain},CONTROLLER://127.0.0.1:${ports.controller}`
   const all = {
     'process.roles': 'broker,controller',
     'node.id': '1',
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://${place.host}:${ports.plain},CONTROLLER://127.0.0.1:${ports.controller}${saslListener(place.host)}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.plain}${saslListener('localhost')}`,
-    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL',
+    listeners: `${listeners}${saslListener(place.host)}${proxied(place.host, ports.proxied)}`,
+    'advertised.listeners': advertised,
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SASL_SSL:SASL_SSL',
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': place.data,
     'log.retention.ms': '-1',

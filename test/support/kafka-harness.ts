@@ -17,9 +17,9 @@ export function fresh(prefix: string): string {
   return `${prefix}-${randomUUID().slice(0, 8)}`
 }
 
-export function plainClient(brokers: string[]): Kafka {
+export function plainClient(brokers: string[], clientId = 'plain'): Kafka {
   mendKafkajs()
-  return new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING })
+  return new kafkajs.Kafka({ brokers, clientId, logLevel: kafkajs.logLevel.NOTHING })
 }
 
 export async function createTopics(brokers: string[], names: readonly string[], partitions: number, config: Record<string, string> = {}) {
