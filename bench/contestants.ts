@@ -3,11 +3,12 @@
  * event that was produced must have been read, and whoever makes rows must make the same ones.
  */
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { VERSION_UNIT } from '../src/sink/row-binary.ts'
 import type { OracleRow } from '../test/support/oracle.ts'
-import { startChild, success } from './support/child.ts'
+import { buildJava, buildLibrdkafka, type Program } from './support/build.ts'
+import { finished, startChild, startProgram, success } from './support/child.ts'
 import { startEngine } from './support/engine.ts'
 import { TOPICS } from './support/load.ts'
 import { byKey, compareRows, type Rows, readRows, sumOfWindows } from './support/rows.ts'
@@ -15,12 +16,14 @@ import type { Stand } from './support/stand.ts'
 
 /** One run of one contestant. */
 export interface Run {
-  /** From the moment it has joined its group until it has the last record. */
+  /** From the moment it has joined its group, or is ready to read, until it has the last record. */
   readonly seconds: number
   /** Of the whole process, its start included; as are CPU and memory. */
   readonly wallSeconds: number
   readonly cpuSeconds: number
   readonly peakRssBytes: number
+  /** Where it was measured (JVMs, which compile as they go): of the second half of the events only. */
+  readonly secondHalf?: { readonly seconds: number; readonly cpuSeconds: number } | undefined
 }
 
 export interface Arena {
@@ -36,28 +39,27 @@ export interface Arena {
 export interface Contestant {
   readonly name: string
   readonly what: string
-  run(arena: Arena): Promise<Run>
+  /** Builds what it runs; rejects with the reason when it can't run here. Not measured. */
+  readonly prepare?: () => Promise<unknown>
+  readonly run: (arena: Arena) => Promise<Run>
 }
 
-/** The engine, first; the others are compared with it. */
+/** The engine, first; the others are compared with it. Then the peers, which do the same work; then the limits, which do none. */
 export const CONTESTANTS: readonly Contestant[] = [
   { name: 'ctr', what: 'ctr run --until-end into ClickHouse', run: runEngine },
-  {
-    name: 'kafkajs',
-    what: 'stock kafkajs eachBatch, JSON.parse, Map; no sink',
-    run: (arena) => runStock('kafkajs', arena, false),
-  },
-  {
-    name: 'kafkajs-count',
-    what: 'stock kafkajs eachBatch, only counting',
-    run: (arena) => runStock('kafkajs-count', arena, true),
-  },
-  { name: 'source', what: "the engine's Kafka source, only adding up batch headers: the limit", run: runSource },
+  scripted('kafkajs', 'stock kafkajs eachBatch, JSON.parse, Map; no sink', 'stock-kafkajs.ts', true),
+  scripted('platformatic', '@platformatic/kafka stream, JSON.parse, Map; no sink', 'platformatic-kafka.ts', true),
+  java('flink', 'Apache Flink 2.2 on a MiniCluster, parallelism 2, Jackson, checkpoints; JSON lines', 'FlinkPeer'),
+  java('streams', 'Kafka Streams 4.4, 2 threads, Jackson, in-memory store with changelog; JSON lines', 'StreamsPeer'),
+  scripted('kafkajs-count', 'stock kafkajs eachBatch, only counting', 'stock-kafkajs.ts', false, ['--count-only']),
+  librdkafka(),
+  scripted('source', "the engine's Kafka source, only adding up batch headers", 'count-source.ts', false),
+  scripted('bare-socket', 'Fetch responses over a bare socket, only adding up batch headers: the limit', 'bare-socket.ts', false),
 ]
 
 /** Lets the broker compile its own code and the page cache fill, before anybody is measured. */
 export async function warmUp(arena: Arena): Promise<void> {
-  await runSource(arena)
+  await runScripted('source', 'count-source.ts', arena, false, [])
 }
 
 async function runEngine(arena: Arena): Promise<Run> {
@@ -81,26 +83,66 @@ async function runEngine(arena: Arena): Promise<Run> {
   return { seconds: (draining - running) / 1000, wallSeconds, ...usage }
 }
 
-async function runStock(name: string, arena: Arena, countOnly: boolean): Promise<Run> {
-  const { folder } = arena.stand
-  const rowsFile = join(folder, 'stock-rows.jsonl')
-  const args = [...common(arena.stand), ...(countOnly ? ['--count-only'] : ['--rows', rowsFile])]
+/** A peer that Node runs. */
+function scripted(name: string, what: string, script: string, makesRows: boolean, more: readonly string[] = []): Contestant {
+  return { name, what, run: (arena) => runScripted(name, script, arena, makesRows, more) }
+}
+
+async function runScripted(name: string, script: string, arena: Arena, makesRows: boolean, more: readonly string[]): Promise<Run> {
+  const { brokers, folder } = arena.stand
+  const rowsFolder = mkdtempSync(join(folder, 'rows-'))
+  const common = ['--brokers', brokers.join(), '--topics', TOPICS.join(), '--group', fresh(), ...more]
+  const args = makesRows ? [...common, '--rows', join(rowsFolder, 'rows.jsonl')] : common
   // Its negative timers are kafkajs's own business; only the warning about them is left out.
-  const child = startChild('bench/peers/stock-kafkajs.ts', args, { folder, execArgv: ['--disable-warning=TimeoutNegativeWarning'] })
+  const child = startChild(`bench/peers/${script}`, args, { folder, execArgv: ['--disable-warning=TimeoutNegativeWarning'] })
   const { wallSeconds, usage, stdout } = await success(name, child, arena.runMaxMs)
-  const seconds = checkedSeconds(name, stdout, arena.events)
-  if (!countOnly) sameRows(arena, name, readPeerRows(rowsFile))
+  const { seconds } = readOutcome(name, stdout, arena.events)
+  if (makesRows) sameRows(arena, name, readPeerRows(rowsFolder))
+  rmSync(rowsFolder, { recursive: true })
   return { seconds, wallSeconds, ...usage }
 }
 
-async function runSource(arena: Arena): Promise<Run> {
-  const child = startChild('bench/peers/count-source.ts', common(arena.stand), { folder: arena.stand.folder })
-  const { wallSeconds, usage, stdout } = await success('source', child, arena.runMaxMs)
-  return { seconds: checkedSeconds('source', stdout, arena.events), wallSeconds, ...usage }
+function java(name: string, what: string, className: string): Contestant {
+  let program: Program | undefined
+  const prepare = async () => {
+    program ??= await buildJava(name, className)
+  }
+  const run = async (arena: Arena): Promise<Run> => {
+    const { brokers, folder } = arena.stand
+    const rowsFolder = mkdtempSync(join(folder, 'rows-'))
+    mkdirSync(join(rowsFolder, 'checkpoints'))
+    const made = await runProgram(name, program, arena, [brokers.join(), TOPICS.join(), fresh(), String(arena.events), rowsFolder])
+    sameRows(arena, name, readPeerRows(rowsFolder))
+    rmSync(rowsFolder, { recursive: true })
+    return made
+  }
+  return { name, what, prepare, run }
 }
 
-function common(stand: Stand): string[] {
-  return ['--brokers', stand.brokers.join(), '--topics', TOPICS.join(), '--group', fresh()]
+function librdkafka(): Contestant {
+  let program: Program | undefined
+  return {
+    name: 'librdkafka',
+    what: 'a C consumer on librdkafka, only counting',
+    prepare: async () => {
+      program ??= await buildLibrdkafka()
+    },
+    run: (arena) => runProgram('librdkafka', program, arena, [arena.stand.brokers.join(), TOPICS.join(), String(arena.events)]),
+  }
+}
+
+/** Programs of other languages say themselves what they have used, at their end. */
+async function runProgram(name: string, program: Program | undefined, arena: Arena, args: readonly string[]): Promise<Run> {
+  if (program === undefined) throw new Error(`${name} was not built`)
+  const child = startProgram(program.command, [...program.args, ...args], { folder: arena.stand.folder })
+  const { wallSeconds, stdout } = await finished(name, child, arena.runMaxMs)
+  const { seconds, cpuSeconds = Number.NaN, peakRssBytes = Number.NaN, ...half } = readOutcome(name, stdout, arena.events)
+  const { secondHalfSeconds, secondHalfCpuSeconds } = half
+  const secondHalf =
+    secondHalfSeconds === undefined || secondHalfCpuSeconds === undefined
+      ? undefined
+      : { seconds: secondHalfSeconds, cpuSeconds: secondHalfCpuSeconds }
+  return { seconds, wallSeconds, cpuSeconds, peakRssBytes, secondHalf }
 }
 
 /** Of groups and databases. */
@@ -108,14 +150,30 @@ function fresh(): string {
   return `bench_${randomUUID().replaceAll('-', '').slice(0, 12)}`
 }
 
-function checkedSeconds(name: string, stdout: string, wanted: number): number {
-  const { events, seconds } = JSON.parse(stdout) as { events: number; seconds: number }
-  if (events !== wanted) throw new Error(`${name} has read ${events} events, ${wanted} were produced`)
-  return seconds
+/** What peers print. */
+interface Outcome {
+  readonly events: number
+  readonly seconds: number
+  readonly late?: number
+  readonly invalid?: number
+  readonly cpuSeconds?: number
+  readonly peakRssBytes?: number
+  readonly secondHalfSeconds?: number
+  readonly secondHalfCpuSeconds?: number
 }
 
-function readPeerRows(file: string): Rows {
-  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+function readOutcome(name: string, stdout: string, wanted: number): Outcome {
+  const outcome = JSON.parse(stdout) as Outcome
+  const { events, late = 0, invalid = 0 } = outcome
+  if (events !== wanted) throw new Error(`${name} has read ${events} events, ${wanted} were produced`)
+  if (late !== 0 || invalid !== 0) throw new Error(`${name} finds ${late} events late and ${invalid} invalid, none is`)
+  return outcome
+}
+
+/** All rows-….jsonl of a folder. */
+function readPeerRows(folder: string): Rows {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.jsonl'))
+  const lines = files.flatMap((file) => readFileSync(join(folder, file), 'utf8').split('\n')).filter((line) => line !== '')
   const rows = lines.map((line): OracleRow => {
     const row = JSON.parse(line) as Pick<OracleRow, 'product' | 'windowStart' | 'windowEnd' | 'task' | 'impressions' | 'clicks'>
     const { impressions, clicks } = row

@@ -6,6 +6,7 @@
  * Broker, ClickHouse and whoever reads share the machine. Nothing is printed of a run whose counts or rows are wrong.
  */
 import { formatCount } from '../src/cli/format.ts'
+import type { BenchReport } from './bench-report.ts'
 import { type Arena, CONTESTANTS, type Contestant, type Run, warmUp } from './contestants.ts'
 import { BACKLOG_FROM, startLoad } from './support/load.ts'
 import { scriptOptions } from './support/options.ts'
@@ -27,6 +28,8 @@ export interface EndToEndReport {
   /** Rows that all who make rows agree on. */
   readonly rows: number
   readonly results: readonly { readonly name: string; readonly what: string; readonly runs: readonly Run[] }[]
+  /** Who could not be run here, and why. */
+  readonly notRun: readonly { readonly name: string; readonly what: string; readonly reason: string }[]
 }
 
 export const END_TO_END_DEFAULTS = { events: 10_000_000, rounds: 3, workers: 1, only: '' }
@@ -44,9 +47,10 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
   const names = only.split(',').filter((name) => name !== '')
   const unknown = names.find((name) => !CONTESTANTS.some((one) => one.name === name))
   if (unknown !== undefined) throw new Error(`--only ${unknown}: not one of ${CONTESTANTS.map(({ name }) => name).join(', ')}`)
-  const contestants = CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name))
+  const say = (text: string) => process.stderr.write(`${text}\n`)
+  const { ready: contestants, notRun } = await prepared(CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name)))
+  for (const { name, reason } of notRun) say(`not run: ${name}: ${reason}`)
   return withStand(async (stand) => {
-    const say = (text: string) => process.stderr.write(`${text}\n`)
     const load = startLoad(stand, {
       partitions: PARTITIONS,
       generate: { products: PRODUCTS },
@@ -73,12 +77,27 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
       }
     }
     const results = [...runs].map(([{ name, what }, list]) => ({ name, what, runs: list }))
-    return { place: place(), events, workers, rows: arena.reference?.rows.size ?? 0, results }
+    return { place: place(), events, workers, rows: arena.reference?.rows.size ?? 0, results, notRun }
   })
 }
 
+/** Builds what takes building. */
+async function prepared(contestants: readonly Contestant[]): Promise<{ ready: Contestant[]; notRun: EndToEndReport['notRun'][number][] }> {
+  const ready: Contestant[] = []
+  const notRun: EndToEndReport['notRun'][number][] = []
+  for (const one of contestants) {
+    try {
+      await one.prepare?.()
+      ready.push(one)
+    } catch (error) {
+      notRun.push({ name: one.name, what: one.what, reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+  return { ready, notRun }
+}
+
 /** What a person reads: medians over the rounds, and how the engine compares. */
-export function renderEndToEnd({ events, workers, rows, results }: EndToEndReport): string {
+export function renderEndToEnd({ events, workers, rows, results, notRun }: Omit<EndToEndReport, 'place'>): string {
   const ours = results.find(({ name }) => name === 'ctr')
   const rate = (runs: readonly Run[]) => median(runs.map(({ seconds }) => events / seconds))
   const cpu = (runs: readonly Run[]) => median(runs.map(({ cpuSeconds }) => (cpuSeconds * 1e6) / events))
@@ -102,15 +121,27 @@ export function renderEndToEnd({ events, workers, rows, results }: EndToEndRepor
     '',
     'seconds, events/s: from having joined the group (ctr: its log says running) to the last record read (draining)',
     'whole process: events over the time from start to exit; CPU: user + system of that process, start included; peak: VmHWM',
-    ...results.map(({ name, what }) => `${name}: ${what}`),
+    'JVMs: heap of 1 to 2 GiB; start and compiling are part of CPU and memory; second half: of the last half of the events only',
+    ...results.map(({ name, what, runs }) => `${name}: ${what}${secondHalf(runs, events / 2)}`),
+    ...notRun.map(({ name, what, reason }) => `not run: ${name} (${what}): ${reason}`),
   ].join('\n')
+}
+
+/** What is known of the second half alone, in words. */
+function secondHalf(runs: readonly Run[], events: number): string {
+  const halves = runs.flatMap((run) => run.secondHalf ?? [])
+  if (halves.length === 0) return ''
+  const rate = formatCount(median(halves.map(({ seconds }) => events / seconds)))
+  const cpu = significant(median(halves.map(({ cpuSeconds }) => (cpuSeconds * 1e6) / events)))
+  return ` (second half: ${rate} events/s, ${cpu} CPU s/M)`
 }
 
 if (import.meta.main) {
   await runScript(async () => {
     const { json, ...options } = scriptOptions('bench/end-to-end.ts', { ...END_TO_END_DEFAULTS, json: '' })
-    const report = await runEndToEnd(options)
-    console.log(`${describePlace(report.place)}\n\n${renderEndToEnd(report)}`)
+    const { place: here, ...endToEnd } = await runEndToEnd(options)
+    console.log(`${describePlace(here)}\n\n${renderEndToEnd(endToEnd)}`)
+    const report: BenchReport = { kind: 'bench', place: here, micro: undefined, endToEnd }
     if (json !== '') writeJson(json, report)
     return 0
   })

@@ -6,6 +6,7 @@
  * One thread, one core, warm caches: a figure says what a stage costs at best, and where a change made it worse.
  */
 import { Worker } from 'node:worker_threads'
+import type { BenchReport } from './bench-report.ts'
 import { PARTS } from './parts.ts'
 import { type StageFigures, timeStage } from './stage.ts'
 import type { StageJob, StageOutcome } from './stage-thread.ts'
@@ -69,7 +70,7 @@ async function inThread(job: StageJob): Promise<StageOutcome> {
 }
 
 /** What a person reads. */
-export function renderMicro({ stages }: MicroReport): string {
+export function renderMicro({ stages }: Pick<MicroReport, 'stages'>): string {
   const rows = stages.map(({ name, unit, min, median, high, samples }) => {
     return [name, unit, significant(median), significant(min), significant(high), significant(1e3 / median), String(samples)]
   })
@@ -79,8 +80,9 @@ export function renderMicro({ stages }: MicroReport): string {
 if (import.meta.main) {
   await runScript(async () => {
     const { json, ...options } = scriptOptions('bench/micro.ts', { ...MICRO_DEFAULTS, json: '' })
-    const report = await runMicro(options, ({ name }) => process.stderr.write(`${name}\n`))
-    console.log(`${describePlace(report.place)}\n\n${renderMicro(report)}`)
+    const { place: here, stages } = await runMicro(options, ({ name }) => process.stderr.write(`${name}\n`))
+    console.log(`${describePlace(here)}\n\n${renderMicro({ stages })}`)
+    const report: BenchReport = { kind: 'bench', place: here, micro: stages, endToEnd: undefined }
     if (json !== '') writeJson(json, report)
     return 0
   })

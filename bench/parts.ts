@@ -17,6 +17,7 @@ export const PARTS: Readonly<Record<string, StageMaker>> = {
   'dictionary-1k': dictionaryStages(1_000),
   'dictionary-100k': dictionaryStages(100_000),
   'dictionary-1m': dictionaryStages(1_000_000),
+  'dictionary-10m': dictionaryStages(10_000_000),
   ring: ringStages,
   pane: paneStages,
   row: rowStages,

@@ -27,7 +27,11 @@ export interface StageFigures {
   /** 99th percentile. */
   readonly high: number
   readonly samples: number
+  /** The samples as quantiles, every twentieth of them from the least to the most. */
+  readonly spread: readonly number[]
 }
+
+const SPREAD_STEPS = 20
 
 export interface StageTiming {
   readonly timeMs: number
@@ -61,7 +65,9 @@ export async function timeStage(stage: Stage, { timeMs, warmupMs }: StageTiming)
     if (result === undefined || !('latency' in result)) throw new Error(`${stage.name}: not timed (${result?.state})`)
     const samples = result.latency.samples ?? []
     const perUnit = (share: number) => (quantile(samples, share) * 1e6) / stage.units
-    return { name: stage.name, unit: stage.unit, min: perUnit(0), median: perUnit(0.5), high: perUnit(0.99), samples: samples.length }
+    const spread = Array.from({ length: SPREAD_STEPS + 1 }, (_, step) => perUnit(step / SPREAD_STEPS))
+    const { name, unit } = stage
+    return { name, unit, min: perUnit(0), median: perUnit(0.5), high: perUnit(0.99), samples: samples.length, spread }
   } finally {
     await stage.close?.()
   }

@@ -1,6 +1,7 @@
 /** Main's whole hot path over one delivery, into a ring that is emptied unread. */
 import { Cursor } from '../../src/decode/cursor.ts'
 import { Dictionary } from '../../src/decode/dictionary.ts'
+import { REASONS } from '../../src/decode/event.ts'
 import { EventBlocks } from '../../src/decode/event-blocks.ts'
 import { DONE, Ingest, type IngestRules, RING_FULL } from '../../src/decode/ingest.ts'
 import { createRing } from '../../src/ring/layout.ts'
@@ -43,7 +44,7 @@ function stageOf(name: string, count: number, codec: number, rules: IngestRules)
   const task = { time, dictionary: new Dictionary(1) }
   const run = () => {
     // The same offsets again, as after a restart; products stay known.
-    const partition = new Partition(0, 0, 0, undefined, 0)
+    const partition = new Partition(0, 0, { position: 0, maxEventTime: undefined }, REASONS, 0)
     const before = ingest.impressions * 2 + ingest.clicks
     const cursor = new Cursor(task, partition, bytes, 0, bytes.length)
     for (;;) {

@@ -1,8 +1,9 @@
 /** The three ways an event's bytes are read, over values as the generator writes them and as others do. */
 import { CLICK, EventSlot, REASON } from '../../src/decode/event.ts'
 import { exact } from '../../src/decode/exact.ts'
+import { BITS, CLICK_BIT, PARSED_MAX, ROW } from '../../src/decode/parsed-events.ts'
+import { RecordParser } from '../../src/decode/record-parser.ts'
 import { scan } from '../../src/decode/scan.ts'
-import { learnShape } from '../../src/decode/shape.ts'
 import type { Stage, StageMaker } from '../stage.ts'
 import { generateValues } from '../support/batches.ts'
 
@@ -31,23 +32,51 @@ export const parseStages: StageMaker = (quick) => {
 
 function stagesOf(form: string, count: number, write: (value: string) => string): Stage[] {
   const { bytes, starts, values } = generateValues(count, write)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const slot = new EventSlot()
-  const shape = learnShape(bytes, 0, starts[1]!)
-  if (shape === undefined) throw new Error(`no shape in ${values[0]}`)
   let expected = 0
   for (const value of values) {
     const event = JSON.parse(value) as Record<string, unknown>
     expected += Number(event.timestamp) + ((event.event_type ?? event.eventType) === 'click' ? 1 : 0)
   }
   const ways: [string, Parse][] = [
-    ['shape', (start, end) => shape(bytes, view, start, end, slot)],
     ['scan', (start, end) => scan(bytes, start, end, slot)],
     ['exact', (start, end) => exact(bytes, start, end, slot) === REASON.VALID],
   ]
-  return ways.map(([name, parse]) => {
-    return { name: `${name}: ${form}`, unit: 'event', units: count, expected, run: () => sumOf(parse, starts, count, slot) }
-  })
+  const shaped: Stage = { name: `shape, framing: ${form}`, unit: 'event', units: count, expected, run: parseRecords(values) }
+  return [
+    shaped,
+    ...ways.map(([name, parse]): Stage => {
+      return { name: `${name}: ${form}`, unit: 'event', units: count, expected, run: () => sumOf(parse, starts, count, slot) }
+    }),
+  ]
+}
+
+/** By shapes, as records of a batch without a key. */
+function parseRecords(values: readonly string[]): () => number {
+  const records = Buffer.concat(
+    values.map((text) => {
+      const body = Buffer.concat([Buffer.from([0, 2, 2, 1]), varint(text.length), Buffer.from(text), Buffer.from([0])])
+      return Buffer.concat([varint(body.length), body])
+    }),
+  )
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
+  const parser = new RecordParser()
+  const { parsed } = parser
+  return () => {
+    const cursor = { records, view, recordAt: 0, recordsEnd: records.length }
+    let sum = 0
+    while (cursor.recordAt < cursor.recordsEnd) {
+      if (!parser.parse(cursor, PARSED_MAX) && parsed.count === 0) return Number.NaN
+      for (let i = 0; i < parsed.count; i++) sum += parsed.times[i]! + (parsed.rows[i * ROW + BITS]! & CLICK_BIT)
+      cursor.recordAt = parsed.next
+    }
+    return sum
+  }
+}
+
+function varint(value: number): Buffer {
+  const raw = value * 2
+  return Buffer.from(raw < 128 ? [raw] : [(raw & 127) | 128, raw >> 7])
 }
 
 /** The sum of times and clicks; NaN when one was not parsed. */

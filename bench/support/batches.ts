@@ -30,10 +30,7 @@ export function generateBatches(
     reopen(lane)
     lanes.full = undefined
   }
-  // The event that didn't fit is drawn and in no batch.
-  const { drawn, click } = lanes.generator
-  const impressions = drawn.impressions - (click ? 0 : 1)
-  const clicks = drawn.clicks - (click ? 1 : 0)
+  const { impressions, clicks } = lanes.drawn
   return { bytes: new Uint8Array(Buffer.concat(parts)), batches: parts.length, events, impressions, clicks }
 }
 

@@ -1,4 +1,4 @@
-/** Node processes that a bench starts: measured to their end, and ended when the bench goes first, however it goes. */
+/** Processes that a bench starts: measured to their end, and ended when the bench goes first, however it goes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { endWithUs } from '../../test/support/kafka-broker.ts'
 import type { Usage } from './usage.ts'
 
-/** Of a process that ended; `usage` is undefined when it had no time to write it (SIGKILL). */
+/** Of a process that ended; `usage` is undefined when it had no time to write it (SIGKILL), or is not ours to preload. */
 export interface Ended {
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -50,9 +50,15 @@ export function repositoryPath(path: string): string {
 
 /** Starts Node on a script (a path within the repository). */
 export function startChild(script: string, args: readonly string[], options: ChildOptions): Child {
+  const all = ['--import', preload, ...(options.execArgv ?? []), repositoryPath(script), ...args]
+  return startProgram(process.execPath, all, options)
+}
+
+/** Starts any program. */
+export function startProgram(command: string, args: readonly string[], options: ChildOptions): Child {
   const usageFile = join(options.folder, `usage-${++number}.json`)
   const began = performance.now()
-  const child = spawn(process.execPath, ['--import', preload, ...(options.execArgv ?? []), repositoryPath(script), ...args], {
+  const child = spawn(command, args, {
     stdio: options.ipc === true ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, CTR_BENCH_USAGE: usageFile },
   })
@@ -81,13 +87,20 @@ export function startChild(script: string, args: readonly string[], options: Chi
   return { process: child, pid: child.pid ?? 0, ended }
 }
 
-/** Waits for a child that should end by itself with exit code 0; throws with what it said when it doesn't. */
+/** Waits for a child of startChild that should end by itself with exit code 0; throws with what it said when it doesn't. */
 export async function success(name: string, child: Child, maxMs: number): Promise<Ended & { readonly usage: Usage }> {
+  const ended = await finished(name, child, maxMs)
+  if (ended.usage === undefined) throw new Error(`${name} has not said what it used`)
+  return { ...ended, usage: ended.usage }
+}
+
+/** The same for any program. */
+export async function finished(name: string, child: Child, maxMs: number): Promise<Ended> {
   const timer = setTimeout(() => child.process.kill('SIGKILL'), maxMs)
   const ended = await child.ended
   clearTimeout(timer)
-  const { code, signal, usage, stderr } = ended
-  if (code === 0 && usage !== undefined) return { ...ended, usage }
+  const { code, signal, stderr } = ended
+  if (code === 0) return ended
   const how = signal === 'SIGKILL' ? `ended by SIGKILL (it has ${maxMs / 1000} s)` : `ended with ${code ?? signal}`
   throw new Error(`${name} ${how}:\n${stderr.join('\n')}`)
 }

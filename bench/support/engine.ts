@@ -12,6 +12,18 @@ export interface EngineOptions {
   readonly sets?: readonly string[]
   /** A dead-letter topic; a file in the stand's folder when absent. */
   readonly deadLetterTopic?: string
+  /** Another way to the stand's ClickHouse, such as a proxy; its URL. */
+  readonly clickhouseUrl?: string
+  /** Gets every line of its log. */
+  readonly onLog?: (line: LogLine) => void
+}
+
+/** A line of the engine's log. */
+export interface LogLine {
+  readonly msg?: string
+  readonly state?: string
+  readonly time?: number | string
+  readonly [field: string]: unknown
 }
 
 /** When the pipeline said so, ms since the epoch. */
@@ -32,8 +44,9 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
     `kafka.brokers=${JSON.stringify(stand.brokers)}`,
     `kafka.topics=${JSON.stringify(options.topics)}`,
     `kafka.groupId=${options.groupId}`,
-    `clickhouse.embedded=${stand.clickhouse.directory}`,
+    ...clickhouseSets(stand, options.clickhouseUrl),
     `clickhouse.database=${options.database}`,
+    `checkpoint.storage=${join(stand.folder, 'checkpoints')}`,
     'http.port=0',
     'log.level=info',
     options.deadLetterTopic === undefined
@@ -50,7 +63,9 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
   const child = startChild('bin/ctr.js', args, {
     folder: stand.folder,
     onErrorLine: (line) => {
-      const { state, time } = stateOf(line)
+      const log = readLog(line)
+      options.onLog?.(log)
+      const { state, time } = log
       if (state !== undefined && time !== undefined) times.set(state, new Date(time).getTime())
       if (state === 'running') live()
     },
@@ -67,12 +82,16 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
   return { ...child, milestones, consuming }
 }
 
-/** The pipeline logs every state it enters. */
-function stateOf(line: string): { state?: string; time?: number | string } {
-  if (!line.includes('"state"')) return {}
+function clickhouseSets({ clickhouse }: Stand, url: string | undefined): string[] {
+  if (url === undefined) return [`clickhouse.embedded=${clickhouse.directory}`]
+  const { username, password } = clickhouse.endpoint
+  return [`clickhouse.url=${url}`, `clickhouse.username=${username}`, `clickhouse.password=${password}`]
+}
+
+function readLog(line: string): LogLine {
   try {
-    return JSON.parse(line) as { state?: string; time?: number | string }
+    return JSON.parse(line) as LogLine
   } catch {
-    return {}
+    return {} // a complaint in words
   }
 }
