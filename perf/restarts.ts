@@ -1,11 +1,13 @@
 /**
  * Ends the engine again and again while events pour in, and compares every row with the oracle's in the end:
  *
- *   node perf/restarts.ts [--events 5_000_000] [--rate 25_000] [--terms 10] [--kills 20] [--seed N] [--json FILE]
+ *   node perf/restarts.ts [--events 5_000_000] [--rate 25_000] [--terms 10] [--kills 20] [--interval 1000]
+ *   [--seed N] [--json FILE]
  *
  * The load goes on until all restarts are done and `events` were sent; disorder reaches beyond what is forgiven, some events are far too
  * late and some invalid. Each life of the engine ends by SIGTERM (it must drain and exit with 0) or SIGKILL, at a moment drawn at
- * random: mostly while it counts, sometimes before it has joined its group. A last life reads up to the end. ClickHouse is not restarted.
+ * random: mostly while it counts, sometimes before it has joined its group. Checkpoints are taken every `interval` ms. A last life reads up
+ * to the end. ClickHouse is not restarted.
  */
 
 import { success } from '../bench/support/child.ts'
@@ -18,6 +20,7 @@ import { peakRssOf } from '../bench/support/usage.ts'
 import { formatCount } from '../src/cli/format.ts'
 import { sleep } from '../src/clock.ts'
 import { Random } from '../src/source/random.ts'
+import { endBy, unlessFailed, within } from './lives.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
 const PARTITIONS = 4
@@ -26,10 +29,7 @@ const PRODUCTS = 1000
 const DISORDER_MS = 14_000
 const LATE_SHARE = 0.02
 const INVALID_SHARE = 0.002
-/** The least that Kafka's brokers allow: a killed member keeps its partitions for so long. */
-const SESSION_TIMEOUT = '6s'
 const START_MAX_MS = 60_000
-const DRAIN_MAX_MS = 40_000
 const LIFE_MAX_MS = 4_000
 /** Of lives that end while the engine still starts. */
 const EARLY_SHARE = 0.15
@@ -37,7 +37,15 @@ const EARLY_MAX_MS = 2_000
 const CATCH_UP_MAX_MS = 300_000
 const RSS_EVERY_MS = 100
 
-const options = scriptOptions('perf/restarts.ts', { events: 5_000_000, rate: 25_000, terms: 10, kills: 20, seed: 0, json: '' })
+const options = scriptOptions('perf/restarts.ts', {
+  events: 5_000_000,
+  rate: 25_000,
+  terms: 10,
+  kills: 20,
+  interval: 1000,
+  seed: 0,
+  json: '',
+})
 
 interface Life {
   readonly end: 'SIGTERM' | 'SIGKILL'
@@ -56,7 +64,7 @@ async function main(stand: Stand): Promise<number> {
     groupId: 'restarts',
     database,
     deadLetterTopic: 'dead-letters',
-    sets: [`kafka.sessionTimeout=${SESSION_TIMEOUT}`],
+    sets: ['kafka.clientId=pod-0', `checkpoint.interval=${options.interval}ms`],
   }
   const generate = { seed, products: PRODUCTS, disorderMs: DISORDER_MS, lateShare: LATE_SHARE, invalidShare: INVALID_SHARE }
   const load = startLoad(stand, { partitions: PARTITIONS, generate, rate: options.rate })
@@ -68,7 +76,7 @@ async function main(stand: Stand): Promise<number> {
     process.stderr.write(`${lives.length}: ${end} after ${seconds.toFixed(1)} s, ${when}; ${formatCount(load.events)} events sent\n`)
   }
   const rest = startEngine(stand, engineOptions)
-  while (load.events < options.events) await orFail(load, rest, sleep(200))
+  while (load.events < options.events) await unlessFailed(load, [rest], sleep(200))
   load.enough()
   const sent = await load.done
   await endBy(rest, 'SIGTERM')
@@ -120,51 +128,17 @@ async function live(engine: Engine, end: Life['end'], random: Random, load: Load
     peakRssBytes = Math.max(peakRssBytes, peakRssOf(engine.pid) ?? 0)
   }, RSS_EVERY_MS)
   try {
-    if (random.chance(EARLY_SHARE)) await orFail(load, engine, sleep(random.below(EARLY_MAX_MS)))
+    if (random.chance(EARLY_SHARE)) await unlessFailed(load, [engine], sleep(random.below(EARLY_MAX_MS)))
     else {
-      await orFail(load, engine, within(START_MAX_MS, engine.consuming, 'the engine does not get to counting'))
-      await orFail(load, engine, sleep(random.below(LIFE_MAX_MS)))
+      await unlessFailed(load, [engine], within(START_MAX_MS, engine.consuming, 'the engine does not get to counting'))
+      await unlessFailed(load, [engine], sleep(random.below(LIFE_MAX_MS)))
     }
     peakRssBytes = Math.max(peakRssBytes, peakRssOf(engine.pid) ?? 0)
     const consuming = engine.milestones.running !== undefined
-    const peak = await endBy(engine, end)
+    const peak = (await endBy(engine, end)).usage?.peakRssBytes ?? 0
     return { end, consuming, seconds: (performance.now() - began) / 1000, peakRssBytes: Math.max(peakRssBytes, peak) }
   } finally {
     clearInterval(watch)
-  }
-}
-
-/** Ends the engine; gives its peak RSS when it could still tell. Throws when it doesn't end as it should. */
-async function endBy(engine: Engine, signal: Life['end']): Promise<number> {
-  // A process that has not yet got to its own handlers dies of the signal, which is as good.
-  const young = engine.milestones.running === undefined
-  engine.process.kill(signal)
-  const ended = await within(DRAIN_MAX_MS, engine.ended, `the engine does not end by ${signal}`)
-  const fine = signal === 'SIGKILL' ? ended.signal === signal : ended.code === 0 || (young && ended.signal === signal)
-  if (!fine) throw new Error(`the engine ended with ${ended.code ?? ended.signal} after ${signal}:\n${ended.stderr.join('\n')}`)
-  return ended.usage?.peakRssBytes ?? 0
-}
-
-/** Waits for `work`, unless the load or the engine fails meanwhile. */
-async function orFail<T>(load: Load, engine: Engine, work: Promise<T>): Promise<T> {
-  const loadFails = load.done.then(() => new Promise<never>(() => {}))
-  const engineEnds = engine.ended.then(({ code, signal, stderr }) => {
-    throw new Error(`the engine ended by itself with ${code ?? signal}:\n${stderr.join('\n')}`)
-  })
-  engineEnds.catch(() => {})
-  return Promise.race([work, loadFails, engineEnds])
-}
-
-async function within<T>(maxMs: number, work: Promise<T>, otherwise: string): Promise<T> {
-  const patience = new AbortController()
-  const late = sleep(maxMs, patience.signal).then(() => {
-    if (patience.signal.aborted) return new Promise<never>(() => {})
-    throw new Error(`${otherwise} within ${maxMs / 1000} s`)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    patience.abort()
   }
 }
 

@@ -13,8 +13,7 @@ import { success } from '../bench/support/child.ts'
 import { type EngineOptions, startEngine } from '../bench/support/engine.ts'
 import { startLoad, TOPICS } from '../bench/support/load.ts'
 import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, quantile, table, writeJson } from '../bench/support/report.ts'
-import type { Rows } from '../bench/support/rows.ts'
+import { describePlace, place, table, writeJson } from '../bench/support/report.ts'
 import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
 import type { Usage } from '../bench/support/usage.ts'
 import { formatCount } from '../src/cli/format.ts'
@@ -22,8 +21,9 @@ import { sleep } from '../src/clock.ts'
 import { createTopics } from '../test/support/kafka-harness.ts'
 import type { OracleRecord } from '../test/support/oracle.ts'
 import { Closings } from './closings.ts'
+import { faultsOfDelays, generatedTime, measureDelays, type Quantiles, quantileLine, quantiles } from './emit-delay.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
-import { type Watch, watchWindows } from './watch.ts'
+import { watchWindows } from './watch.ts'
 
 const PARTITIONS = 4
 const PRODUCTS = 1000
@@ -36,13 +36,6 @@ const SETTLE_MS = 5_000
 const END_MAX_MS = 120_000
 
 const options = scriptOptions('perf/steady.ts', { rate: 100_000, duration: 60, window: 10, json: '' })
-
-interface Sample {
-  readonly task: number
-  readonly windowEnd: number
-  readonly closedAt: number
-  readonly latencyMs: number
-}
 
 async function main(stand: Stand): Promise<number> {
   const database = 'steady'
@@ -68,11 +61,9 @@ async function main(stand: Stand): Promise<number> {
   const verdict = await judgeStand(stand, database, show, { windowSize })
   const faults = faultsOf(verdict)
   if (verdict.counted !== sent.events) faults.push(`the oracle counts ${verdict.counted} events, ${sent.events} were sent`)
-  const { samples, unseen, open } = measure(verdict.rows, closings, watch)
-  if (unseen > 0) faults.push(`${unseen} windows were closed and not seen whole`)
-  const early = samples.filter(({ latencyMs }) => latencyMs < 0).length
-  if (early > 0) faults.push(`${early} windows were there before they were closed`)
-  if (samples.length === 0) faults.push('no window was closed: give it a longer --duration or a shorter --window')
+  const delays = measureDelays(verdict.rows, closings, watch)
+  faults.push(...faultsOfDelays(delays))
+  const { samples, open } = delays
   const report = {
     place: place(),
     options,
@@ -100,16 +91,12 @@ interface Figures {
   readonly rows: number
   readonly windowsMeasured: number
   readonly windowsOpenAtEnd: number
-  readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number }
-  readonly queryGapMs: Figures['latencyMs']
+  readonly latencyMs: Quantiles
+  readonly queryGapMs: Quantiles
   readonly engine: Usage
 }
 
 function render({ events, ratePerSecond, rows, windowsMeasured, windowsOpenAtEnd, latencyMs, queryGapMs, engine }: Figures): string {
-  const line = (name: string, figures: Figures['latencyMs']) => {
-    const { p50, p90, p99, max } = figures
-    return [name, ...[p50, p90, p99, max].map((ms) => ms.toFixed(0))]
-  }
   return [
     `${formatCount(events)} events at ${formatCount(ratePerSecond)}/s, all counted; ${formatCount(rows)} rows, all as the oracle's`,
     `windows of ${options.window} s: ${windowsMeasured} of ${PARTITIONS} tasks measured, ${windowsOpenAtEnd} still open at the load's end`,
@@ -118,49 +105,11 @@ function render({ events, ratePerSecond, rows, windowsMeasured, windowsOpenAtEnd
     table(
       ['ms', 'p50', 'p90', 'p99', 'max'],
       [
-        line('from the append of the closing record to the row being readable', latencyMs),
-        line("  the reader's part at most: from one query to the next", queryGapMs),
+        quantileLine('from the append of the closing record to the row being readable', latencyMs),
+        quantileLine("  the reader's part at most: from one query to the next", queryGapMs),
       ],
     ),
   ].join('\n')
-}
-
-function quantiles(values: readonly number[]): Figures['latencyMs'] {
-  return { p50: quantile(values, 0.5), p90: quantile(values, 0.9), p99: quantile(values, 0.99), max: quantile(values, 1) }
-}
-
-/** By task and window, from the oracle's rows: which could be closed at all, and when each could be read whole. */
-function measure(rows: Rows, closings: Closings, watch: Watch): { samples: Sample[]; unseen: number; open: number } {
-  const products = new Map<string, { task: number; windowEnd: number; count: number }>()
-  for (const { task, windowEnd } of rows.values()) {
-    const key = `${task} ${windowEnd}`
-    const window = products.get(key) ?? { task, windowEnd, count: 0 }
-    window.count++
-    products.set(key, window)
-  }
-  const samples: Sample[] = []
-  let unseen = 0
-  let open = 0
-  for (const { task, windowEnd, count } of products.values()) {
-    const closedAt = closings.closedAt(task, windowEnd)
-    const readableAt = watch.readableAt(task, windowEnd, count)
-    if (closedAt === undefined) open++
-    else if (readableAt === undefined) unseen++
-    else samples.push({ task, windowEnd, closedAt, latencyMs: readableAt - closedAt })
-  }
-  return { samples, unseen, open }
-}
-
-const TIME_KEY = Buffer.from('"timestamp":')
-const TIME_DIGITS = 13
-
-/** The event time of a generated value; every one is valid and written the same way. */
-function generatedTime(value: Uint8Array | null): number {
-  const bytes = value as Buffer
-  const at = bytes.indexOf(TIME_KEY) + TIME_KEY.length
-  const time = Number(bytes.toString('latin1', at, at + TIME_DIGITS))
-  if (!(time > 0)) throw new Error(`no time in ${bytes.toString()}`)
-  return time
 }
 
 await runScript(() => withStand(main))

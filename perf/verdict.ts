@@ -4,6 +4,7 @@ import { TOPICS } from '../bench/support/load.ts'
 import { readBack } from '../bench/support/read-back.ts'
 import { compareRows, type Difference, type Rows, readRows, sumOfWindows } from '../bench/support/rows.ts'
 import type { Stand } from '../bench/support/stand.ts'
+import { ledgerFaults } from '../test/support/ledger-rows.ts'
 import { Oracle, type OracleOptions, type OracleRecord, sumLedgers } from '../test/support/oracle.ts'
 
 export interface Verdict {
@@ -16,6 +17,8 @@ export interface Verdict {
   /** Events that ctr_windows holds; must be `counted`. */
   readonly sum: number
   readonly difference: Difference
+  /** What is wrong with the ledger in ClickHouse; empty when it balances. */
+  readonly ledger: readonly string[]
 }
 
 /** Reads the topics back with stock kafkajs. `also` is shown every record; `options` are what the engine was configured with. */
@@ -40,12 +43,13 @@ export async function judgeStand(
     rows,
     sum: await sumOfWindows(stand.clickhouse, database),
     difference: compareRows(await readRows(stand.clickhouse, database), rows),
+    ledger: await ledgerFaults(stand.clickhouse, ledgers, { database }),
   }
 }
 
 /** What is wrong, one line each; empty when all is right. */
-export function faultsOf({ counted, sum, difference }: Verdict): string[] {
-  const faults: string[] = []
+export function faultsOf({ counted, sum, difference, ledger }: Verdict): string[] {
+  const faults: string[] = [...ledger]
   if (difference.count > 0) faults.push(`${difference.count} rows differ from the oracle's`, ...difference.examples)
   if (sum !== counted) faults.push(`ctr_windows holds ${sum} events, the oracle counts ${counted}`)
   return faults

@@ -1,0 +1,86 @@
+/** What an engine shows of itself while it runs: its metrics and its memory, sampled once a second. */
+import { readFileSync } from 'node:fs'
+import { sleep } from '../src/clock.ts'
+
+export interface Sample {
+  /** Since the sampling began. */
+  readonly seconds: number
+  /** Events read so far, and not read yet. */
+  readonly events: number
+  readonly lag: number
+  readonly rows: number
+  readonly rssBytes: number
+  /** User and system time so far. */
+  readonly cpuSeconds: number
+}
+
+export interface Sampling {
+  readonly samples: readonly Sample[]
+  stop(): Promise<void>
+}
+
+const PERIOD_MS = 1000
+const TICKS_PER_SECOND = 100
+
+/** Begins to sample the engine that serves `url` as process `pid`. Moments at which it does not answer are left out. */
+export function startSampling(url: string, pid: number): Sampling {
+  const samples: Sample[] = []
+  const stopping = new AbortController()
+  const began = performance.now()
+  const run = async () => {
+    while (!stopping.signal.aborted) {
+      const sample = await takeSample(url, pid, began).catch(() => undefined)
+      if (sample !== undefined) samples.push(sample)
+      await sleep(PERIOD_MS, stopping.signal)
+    }
+  }
+  const running = run()
+  return {
+    samples,
+    stop: async () => {
+      stopping.abort()
+      await running
+    },
+  }
+}
+
+async function takeSample(url: string, pid: number, began: number): Promise<Sample> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  const process = processFigures(pid)
+  return {
+    seconds: (performance.now() - began) / 1000,
+    events: sumOf(text, 'ctr_events_processed_total'),
+    lag: sumOf(text, 'ctr_consumer_lag_records'),
+    rows: sumOf(text, 'ctr_rows_written_total'),
+    ...process,
+  }
+}
+
+/** The sum of a metric over its labels, from Prometheus' text. */
+export function sumOf(text: string, metric: string): number {
+  let sum = 0
+  for (const match of text.matchAll(new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)`, 'gm'))) sum += Number(match[1])
+  return sum
+}
+
+function processFigures(pid: number): Pick<Sample, 'rssBytes' | 'cpuSeconds'> {
+  const [, kibibytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // After the name, which may hold spaces: state is field 3, utime and stime are 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { rssBytes: Number(kibibytes) * 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND }
+}
+
+/** By how much a second `of` grows per second, by least squares; 0 of fewer than two samples. */
+export function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): number {
+  const n = samples.length
+  const meanX = samples.reduce((sum, { seconds }) => sum + seconds, 0) / n
+  const meanY = samples.reduce((sum, sample) => sum + of(sample), 0) / n
+  let up = 0
+  let down = 0
+  for (const sample of samples) {
+    up += (sample.seconds - meanX) * (of(sample) - meanY)
+    down += (sample.seconds - meanX) ** 2
+  }
+  return down === 0 || n === 0 ? 0 : up / down
+}
