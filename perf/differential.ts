@@ -7,6 +7,10 @@ import { parseArgs } from 'node:util'
 import { REASONS } from '../src/decode/event.ts'
 import { exact } from '../src/decode/exact.ts'
 import { compareParsers, shapedScan } from '../test/support/compare-parsers.ts'
+import { compareShapes } from '../test/support/compare-shapes.ts'
+
+/** For so many mutated events, one is made that fits a shape. */
+const SHAPES_SHARE = 5
 
 const { values } = parseArgs({ options: { count: { type: 'string', default: '10000000' }, seed: { type: 'string', default: '1' } } })
 const count = Number(values.count)
@@ -29,8 +33,10 @@ const comparison = compareParsers({
   },
 })
 
-if (comparison.difference !== undefined) {
-  console.error(`DIFFERENCE\n${comparison.difference}`)
+const shapes = compareShapes(Math.ceil(count / SHAPES_SHARE), seed)
+const difference = comparison.difference ?? shapes.difference
+if (difference !== undefined) {
+  console.error(`DIFFERENCE\n${difference}`)
   process.exit(1)
 }
 const { accepted, valid, judged, reasons } = comparison
@@ -39,6 +45,7 @@ console.log(`${count.toLocaleString('en')} events of seed ${seed}: no difference
 console.log(`  valid by exact      ${share(valid, count)}`)
 console.log(`  accepted by scan    ${share(accepted, count)}, ${((100 * accepted) / valid).toFixed(1)} % of the valid ones`)
 console.log(`  by shapes           ${share(fast.hits(), count)}`)
+console.log(`  made to fit shapes  ${shapes.fits.toLocaleString('en')} accepted, besides`)
 console.log(`  judged by oracle    ${share(judged, count)}`)
 reasons.forEach((reasonCount, reason) => {
   if (reasonCount > 0) console.log(`  ${(REASONS[reason] ?? '').padEnd(18)}  ${share(reasonCount, count)}`)

@@ -168,12 +168,14 @@ function literalCode(literal: Uint8Array): string {
       at = (at + ${literal.length}) | 0\n`
 }
 
-/** What a word must not have in any of its high bits, if all its bytes are to be plain. */
-const odd = (word: string) => `((${word} ^ 0x02020202) - 0x21212121) | ((${word} ^ 0x5c5c5c5c) - 0x01010101) | ${word}`
+/**
+ * What a word must not have in any of its high bits, if all its bytes are to be plain. The first term has a byte's high bit set below 0x20,
+ * at 0x22, and for most from 0xa0 on, 0xdc among them; the second at 0x5c, and for all from 0x80 on but 0xdc.
+ */
+const odd = (word: string) => `((${word} ^ 0x02020202) - 0x21212121) | ((${word} ^ 0x5c5c5c5c) - 0x01010101)`
 
 /**
- * Moves `at` to the string's first byte that is not plain, which may lie behind the value: the next literal is
- * looked for within it.
+ * Moves `at` to the string's first byte that is not plain, which may lie behind the value: the next literal is looked for within it.
  * `onWord` and `onRest` see the plain words and the last, shorter one.
  */
 function stringCode(onWord: string, onRest: string): string {

@@ -4,6 +4,7 @@ import { exact } from '../../src/decode/exact.ts'
 import { learnShape } from '../../src/decode/shape.ts'
 import { Random } from '../../src/source/random.ts'
 import { compareParsers, shapedScan } from '../support/compare-parsers.ts'
+import { compareShapes } from '../support/compare-shapes.ts'
 import { shapeOne } from '../support/shape-one.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
@@ -116,6 +117,12 @@ test('a product may be the last value, whatever its length', () => {
       expect(found.toString()).toBe('b'.repeat(length))
     }
   }
+})
+
+test(`events that differ from the learned one in their values only, seed ${SEED}`, () => {
+  const { fits, difference } = compareShapes(40_000, SEED)
+  expect(difference).toBeUndefined()
+  expect(fits).toBeGreaterThan(20_000)
 })
 
 test(`whatever any shape accepts is what the exact parser makes of it, mutated events, seed ${SEED}`, () => {
