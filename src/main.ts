@@ -8,7 +8,7 @@ keepCompiledCode()
 const { main } = await import('./cli/program.ts')
 
 const LINGER_MS = 3000
-const PIPELINES = new Set(['run', 'replay', 'demo', 'load'])
+const PIPELINES = new Set(['run', 'replay', 'demo', 'load', 'selftest'])
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
