@@ -2,15 +2,15 @@
  * What `ctr selftest` does with the brokers itself: topics and groups of its own, made and taken away, and topics read back. Records come
  * through kafkajs' own decoder, one by one: none of the engine's reading is trusted.
  */
-import type { Admin, Kafka } from 'kafkajs'
+import type { Admin, ITopicConfig, Kafka } from 'kafkajs'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import { createTopics } from '../kafka/create-topics.ts'
 import { FramePool } from '../kafka/frame-pool.ts'
 import { CLIENT_RETRY, type KafkaClientOptions, kafkaClient } from '../kafka/kafka-client.ts'
 import { toCtrError } from '../kafka/kafka-errors.ts'
 import type { PlainRecord } from './selftest-oracle.ts'
 
-const LEADERS_MAX_MS = 30_000
 const POLL_MS = 200
 /** Nothing was read for so long: it never will be. */
 const SILENCE_MAX_MS = 60_000
@@ -45,7 +45,7 @@ export async function connectBroker(options: KafkaClientOptions, prefix: string)
   await explained(() => admin.connect())
   return {
     taken: (topics, groups) => explained(() => takenOf(admin, topics, groups)),
-    createTopics: (topics) => explained(() => create(admin, topics)),
+    createTopics: (topics) => explained(() => createTopics(admin, topics.map(described))),
     deleteTopics: (topics) => explained(() => deleteTopics(admin, topics)),
     deleteGroup: (group, sessionTimeoutMs) => explained(() => deleteGroup(admin, group, sessionTimeoutMs)),
     readBack: (group, topics, take, signal) => explained(() => readBack(client, admin, { group, topics, take, signal })),
@@ -72,27 +72,10 @@ async function takenOf(admin: Admin, topics: readonly string[], groups: readonly
   return [...topics.filter((topic) => existing.includes(topic)), ...groups.filter((group) => known.has(group))]
 }
 
-async function create(admin: Admin, topics: readonly { readonly topic: string; readonly partitions: number }[]): Promise<void> {
-  await admin.createTopics({
-    topics: topics.map(({ topic, partitions }) => ({
-      topic,
-      numPartitions: partitions,
-      replicationFactor: -1,
-      // Times are compared with what the producer said.
-      configEntries: [{ name: 'message.timestamp.type', value: 'CreateTime' }],
-    })),
-  })
-  for (const giveUpAt = Date.now() + LEADERS_MAX_MS; ; await sleep(POLL_MS)) {
-    try {
-      const { topics: described } = await admin.fetchTopicMetadata({ topics: topics.map(({ topic }) => topic) })
-      const led = described.every(({ partitions }) => partitions.length > 0 && partitions.every(({ leader }) => leader >= 0))
-      if (led && described.length === topics.length) return
-    } catch (error) {
-      // A broker may not have heard of the topic yet.
-      if (Date.now() > giveUpAt) throw error
-    }
-    if (Date.now() > giveUpAt) throw new CtrError('CTR_KAFKA_UNREACHABLE', 'the topics of the self-test get no leaders')
-  }
+function described({ topic, partitions }: { readonly topic: string; readonly partitions: number }): ITopicConfig {
+  // Times are compared with what the producer said.
+  const configEntries = [{ name: 'message.timestamp.type', value: 'CreateTime' }]
+  return { topic, numPartitions: partitions, replicationFactor: -1, configEntries }
 }
 
 async function deleteTopics(admin: Admin, topics: readonly string[]): Promise<void> {

@@ -5,6 +5,7 @@
 
 import type { Producer } from 'kafkajs'
 import kafkajs from 'kafkajs'
+import { createTopics } from '../kafka/create-topics.ts'
 import { FramePool } from '../kafka/frame-pool.ts'
 import { CLIENT_RETRY, type KafkaClientOptions, kafkaClient } from '../kafka/kafka-client.ts'
 import { toCtrError } from '../kafka/kafka-errors.ts'
@@ -39,7 +40,7 @@ export function kafkaOffice(options: KafkaOfficeOptions): DeadLetterOffice {
     try {
       const topics = await admin.listTopics()
       if (topics.includes(topic)) return
-      await admin.createTopics({ topics: [{ topic }], waitForLeaders: true })
+      await createTopics(admin, [{ topic }])
       options.logger.info({ topic }, 'created the topic for dead letters')
     } finally {
       await admin.disconnect()

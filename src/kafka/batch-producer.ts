@@ -12,6 +12,7 @@
 import type { Broker, Cluster, Kafka } from 'kafkajs'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import { createTopics } from './create-topics.ts'
 import { FramePool } from './frame-pool.ts'
 import { frameSocketFactory } from './frame-socket.ts'
 import { type KafkaClientOptions, kafkaClient } from './kafka-client.ts'
@@ -97,10 +98,8 @@ export class BatchProducer {
         const missing = topics.filter((topic) => !existing.has(topic))
         const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
         if (missing.length > 0) {
-          await admin.createTopics({
-            waitForLeaders: true,
-            topics: missing.map((topic) => ({ topic, numPartitions: partitions, replicationFactor: -1, configEntries })),
-          })
+          const made = missing.map((topic) => ({ topic, numPartitions: partitions, replicationFactor: -1, configEntries }))
+          await createTopics(admin, made)
         }
         const { topics: metadata } = await admin.fetchTopicMetadata({ topics: [...topics] })
         await this.#cluster.addMultipleTargetTopics([...topics])

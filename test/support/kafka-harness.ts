@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import kafkajs, { type Kafka, type Message } from 'kafkajs'
 import { type Logger, pino } from 'pino'
 import { decompress } from '../../src/decode/codecs.ts'
+import { createTopics as createLedTopics } from '../../src/kafka/create-topics.ts'
 import { type KafkaSourceOptions, kafkaSource } from '../../src/kafka/kafka-source.ts'
 import { mendKafkajs } from '../../src/kafka/kafkajs-adapter.ts'
 import type { AssignedPartition, RecordBatches, Source, SourceHandler } from '../../src/source/source.ts'
@@ -26,7 +27,10 @@ export async function createTopics(brokers: string[], names: readonly string[], 
   const admin = plainClient(brokers).admin()
   await admin.connect()
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }))
-  await admin.createTopics({ waitForLeaders: true, topics: names.map((topic) => ({ topic, numPartitions: partitions, configEntries })) })
+  await createLedTopics(
+    admin,
+    names.map((topic) => ({ topic, numPartitions: partitions, configEntries })),
+  )
   await admin.disconnect()
 }
 
