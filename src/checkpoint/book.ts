@@ -77,6 +77,8 @@ export class Book {
   /** The last complete checkpoint behind which nothing was removed yet, and the removing that is under way. */
   #retireUpTo: number | undefined
   #retiring: Promise<void> | undefined
+  /** What the last removing found no manifest referring to. */
+  #loose: ReadonlySet<string> = new Set()
   /** Manifests read before, by key. */
   readonly #known = new Map<string, StoredManifest>()
 
@@ -191,10 +193,13 @@ export class Book {
     try {
       for (let number = this.#retireUpTo; number !== undefined; number = this.#retireUpTo) {
         this.#retireUpTo = undefined
-        const own = { writerId, number, after: this.#unsure, holds }
-        await this.#open()
-          .then((store) => removeExpired(store, group, retain, now(), own, this.#known))
-          .catch((error: unknown) => warn(`old checkpoints were not removed: ${String(error)}`))
+        const own = { writerId, number, after: this.#unsure, loose: this.#loose, holds }
+        try {
+          const gone = await removeExpired(await this.#open(), group, retain, now(), own, this.#known)
+          this.#loose = gone.loose
+        } catch (error) {
+          warn(`old checkpoints were not removed: ${String(error)}`)
+        }
       }
     } finally {
       this.#retiring = undefined

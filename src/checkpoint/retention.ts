@@ -10,9 +10,9 @@
  *                       than it, or less than an hour before by a clock that is behind); and for an hour after it was begun: its
  *                       manifest may still be on its way, from any process of the group
  *   one's own object    goes without that hour, so that a store holds little more than what is retained: a writer knows which of its
- *                       checkpoints are behind it. But not together with a manifest that refers to it, only in the pass after:
- *                       another process may just have restored that one, and its own first manifest will refer to the same object;
- *                       nor while the next checkpoint of the same writer may refer to it
+ *                       checkpoints are behind it. But only in the second pass that finds no manifest referring to it: another process
+ *                       may just have restored the last that did, and its own first manifest, which will refer to the same object,
+ *                       may have come after the first pass listed; nor while the next checkpoint of the same writer may refer to it
  *
  * Safe with other processes at work: a new manifest refers to new objects and to those of the manifest it goes on from, which is among
  * the newest of its tasks or a savepoint.
@@ -27,6 +27,8 @@ const YOUNG_MS = 3_600_000
 export interface Expired {
   readonly manifests: readonly string[]
   readonly objects: readonly string[]
+  /** Objects to which no manifest that stays refers, whether they go or not: what the next pass wants as `loose`. */
+  readonly loose: ReadonlySet<string>
 }
 
 /** What a writer knows of its own checkpoints: none of those with numbers above `after` and up to `number` is on its way any more. */
@@ -36,6 +38,8 @@ export interface OwnCheckpoints {
   readonly number: number
   /** All up to `number` without it. */
   readonly after?: number
+  /** What the pass before found loose. Without it none goes before its hour. */
+  readonly loose?: ReadonlySet<string>
   /** Whether its next one may refer to an object. Asked when all is listed: others may have removed each manifest that does so far. */
   readonly holds?: (key: string) => boolean
 }
@@ -60,10 +64,12 @@ export function expired(
   const unclearUntil = Math.max(...unclear.map(({ key }) => begunAt(key))) + YOUNG_MS
   const referred = objectsOf([...kept])
   const listed = objectsOf(listing.manifests)
-  const isDone = (key: string) => begunAt(key) < nowMs - YOUNG_MS || (own !== undefined && isOwn(key, own) && !listed.has(key))
+  const isBehind = (key: string) => own?.loose?.has(key) === true && isOwn(key, own) && !listed.has(key)
+  const isDone = (key: string) => begunAt(key) < nowMs - YOUNG_MS || isBehind(key)
   const isHeld = (key: string) => referred.has(key) || own?.holds?.(key) === true
   const isGone = ({ key }: StoredObject) => !isHeld(key) && begunAt(key) > unclearUntil && isDone(key)
-  return { manifests: [...gone, ...over], objects: objects.filter(isGone).map(({ key }) => key) }
+  const loose = new Set(objects.map(({ key }) => key).filter((key) => !referred.has(key)))
+  return { manifests: [...gone, ...over], objects: objects.filter(isGone).map(({ key }) => key), loose }
 }
 
 function objectsOf(manifests: readonly StoredManifest[]): Set<string> {

@@ -4,4 +4,6 @@ export const FOUND_SEEDS: readonly number[] = [
   377,
   // A process that did not know yet that its task had gone removed the object that its next checkpoint referred to.
   207,
+  // A slow removing did not see the manifest that another process had meanwhile written of the same objects.
+  1100, 3216,
 ]
