@@ -6,8 +6,8 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { constants } from 'node:os'
+import module, { createRequire } from 'node:module'
+import { constants, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 
@@ -18,8 +18,14 @@ const source = join(root, 'src', 'main.ts')
 // Node refuses to run TypeScript below node_modules.
 const entry = existsSync(source) && !/[\\/]node_modules[\\/]/.test(source) ? source : join(root, 'dist', 'main.js')
 
-if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) await import(pathToFileURL(entry).href)
-else handOver(pinnedNode())
+// Compiled code, and TypeScript with its types taken off, is kept in the system's temporary folder: a start takes half the CPU from the
+// second time on. The pinned Node, threads and child processes learn of it by the environment. Where it can't be written, only that is lost.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache')
+
+if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
+  module.enableCompileCache(process.env.NODE_COMPILE_CACHE)
+  await import(pathToFileURL(entry).href)
+} else handOver(pinnedNode())
 
 /** Path of the Node that comes with the package. */
 function pinnedNode() {

@@ -2,10 +2,7 @@
  * Entry of the command line. A reader that went away (`ctr query … | head`) is no failure. A handle that something has left open can't
  * keep the process alive for long once the verb is done, unless output is still on its way.
  */
-import { keepCompiledCode } from './config/compile-cache.ts'
-
-keepCompiledCode()
-const { main } = await import('./cli/program.ts')
+import { main } from './cli/program.ts'
 
 const LINGER_MS = 3000
 const PIPELINES = new Set(['run', 'replay', 'demo', 'load', 'selftest'])

