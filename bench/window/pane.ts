@@ -2,7 +2,8 @@
 
 import { Popularity } from '../../src/source/popularity.ts'
 import { Random } from '../../src/source/random.ts'
-import { Panes } from '../../src/window/pane.ts'
+import { cellOf } from '../../src/window/cells.ts'
+import { type Pane, Panes } from '../../src/window/pane.ts'
 import type { Stage, StageMaker } from '../stage.ts'
 
 const EVENTS = 65_536
@@ -26,13 +27,18 @@ function stageOf(products: number, events: number): Stage {
   const first = words[0]!
   const run = () => {
     const [before] = panes.open
-    const cell = before?.counts[first] ?? 0
+    const count = before === undefined ? 0 : countOf(before, first)
     const total = before?.total ?? 0
     for (let at = 0; at < events; at += EVENTS_PER_BLOCK) panes.add(words, at * 2, EVENTS_PER_BLOCK, 0)
     const [pane] = panes.open
-    return panes.open.length === 1 && pane ? (pane.counts[first]! - cell) * events + pane.total - total : Number.NaN
+    return panes.open.length === 1 && pane ? (countOf(pane, first) - count) * events + pane.total - total : Number.NaN
   }
   let expected = events
   for (let i = 0; i < events; i++) if (words[i * 2] === first) expected += events
   return { name: `pane: ${products.toLocaleString('en')} products, Zipf`, unit: 'event', units: events, expected, run }
+}
+
+/** Of a code, id << 1 | click. */
+function countOf({ directory, counts }: Pane, code: number): number {
+  return counts[cellOf(directory, code >> 1) + (code & 1)]!
 }

@@ -4,7 +4,7 @@
  *
  *   places   id → word of the key in `arena`, or -1 for an id that names no product
  *   arena    at each place: a word with the key's length in bytes, then the key, padded to a word (decode/key-arena.ts)
- *   counts   of each pane: impressions of id 0, clicks of id 0, impressions of id 1, ...; ids at or above `limit` have none
+ *   directory, counts   of each pane, see window/cells.ts; ids at or above `limit` have none
  */
 
 /** One open pane. Times in ms. */
@@ -17,6 +17,7 @@ export interface PaneCopy {
   readonly dirty: boolean
   /** It was emitted before. */
   readonly emitted: boolean
+  readonly directory: Int32Array<ArrayBuffer>
   readonly counts: Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 }
 

@@ -25,6 +25,7 @@
 import { crc32 } from 'node:zlib'
 import { assert } from '../assert.ts'
 import { CtrError } from '../errors.ts'
+import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
 import { type ObjectFacts, objectFactsSchema } from './manifest.ts'
 import type { PaneCopy, ShardCopy } from './snapshot.ts'
 
@@ -105,12 +106,22 @@ export function crcOfHead(bytes: Uint8Array, headBytes: number): number {
   return crc32(bytes.subarray(TASK_OBJECT.headBytes, headBytes), crc32(bytes.subarray(0, 12)))
 }
 
+/** The first id from `id` on that the pane counted; `limit` or more when there is none below it. */
+function nextCounted({ directory, counts }: PaneCopy, id: number, limit: number): number {
+  let next = id
+  for (; next < limit; next++) {
+    const cell = cellOf(directory, next)
+    if (cell < PAGE_COUNTS) next |= PAGE_IDS - 1
+    else if (counts[cell] !== 0 || counts[cell + 1] !== 0) break
+  }
+  return next
+}
+
 /** For each id of a shard its number in the object, or -1 when no pane counted it. */
 function numberProducts({ limit, panes }: ShardCopy): Int32Array {
   const numbers = new Int32Array(limit).fill(-1)
-  for (const { counts } of panes) {
-    const ids = Math.min(limit, counts.length >> 1)
-    for (let id = 0; id < ids; id++) if (counts[id * 2] !== 0 || counts[id * 2 + 1] !== 0) numbers[id] = 0
+  for (const pane of panes) {
+    for (let id = nextCounted(pane, 0, limit); id < limit; id = nextCounted(pane, id + 1, limit)) numbers[id] = 0
   }
   let next = 0
   for (let id = 0; id < limit; id++) if (numbers[id] === 0) numbers[id] = next++
@@ -152,28 +163,28 @@ function writePanes(out: Output, { limit, panes }: ShardCopy, numbers: Int32Arra
       end: pane.end,
       total: pane.total,
     })
-    const ids = Math.min(limit, pane.counts.length >> 1)
     let live = 0
-    for (let id = 0; id < ids; id++) if (pane.counts[id * 2] !== 0 || pane.counts[id * 2 + 1] !== 0) live++
+    for (let id = nextCounted(pane, 0, limit); id < limit; id = nextCounted(pane, id + 1, limit)) live++
     room(out, 40)
     writeVarint(out, pane.start)
     writeVarint(out, pane.end - pane.start)
     writeVarint(out, (pane.dirty ? TASK_OBJECT.dirty : 0) | (pane.emitted ? TASK_OBJECT.emitted : 0))
     writeVarint(out, pane.total)
     writeVarint(out, live)
-    writeCells(out, pane, ids, numbers)
+    writeCells(out, pane, limit, numbers)
     cells += live
   }
   return cells
 }
 
-function writeCells(out: Output, { start, total, counts }: PaneCopy, ids: number, numbers: Int32Array): void {
+function writeCells(out: Output, pane: PaneCopy, limit: number, numbers: Int32Array): void {
+  const { start, total, directory, counts } = pane
   let before = -1
   let sum = 0
-  for (let id = 0; id < ids; id++) {
-    const impressions = counts[id * 2]!
-    const clicks = counts[id * 2 + 1]!
-    if (impressions === 0 && clicks === 0) continue
+  for (let id = nextCounted(pane, 0, limit); id < limit; id = nextCounted(pane, id + 1, limit)) {
+    const cell = cellOf(directory, id)
+    const impressions = counts[cell]!
+    const clicks = counts[cell + 1]!
     room(out, 24)
     const product = numbers[id]!
     writeVarint(out, product - before - 1)

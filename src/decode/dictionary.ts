@@ -1,10 +1,13 @@
 /**
  * The products of one task: product id bytes → a small number that rings and panes use instead. Main thread only.
  *
- * A number is an id within the product's worker: worker = high bits of the hash, ids dense per worker, freed ids used again first.
+ * A number is an id within the product's worker: worker = high bits of the hash, ids dense per worker, the lowest free one used first.
  *
  *   slot    2 words, open addressing, linear probing, load ≤ 1/2:  | hash | entry, or 0 for empty |
  *   entry   8 words:  | worker << 16 | key length | id << 1 | last window end (double) | key 16 bytes |
+ *
+ * An entry that is free has the id -1, and the next free one in the first of the key's words. After a burst of products, when most entries
+ * are free, all is moved into smaller memory.
  *
  * A longer key lies in the arena, and its place in the first of the key's words. So a lookup touches two lines of the cache; those of many
  * events at once (`findAll`) are waited for together.
@@ -15,6 +18,7 @@
  */
 import { assert } from '../assert.ts'
 import { hashProduct } from './event.ts'
+import { FreeIds } from './free-ids.ts'
 import { KeyArena } from './key-arena.ts'
 import { BITS, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, type ParsedEvents, putKey, ROW, START } from './parsed-events.ts'
 
@@ -26,6 +30,9 @@ const ENTRY_KEY = 4
 const WORKER_SHIFT = 16
 const LENGTH_MASK = 0xffff
 const FIRST_ENTRIES = 64
+/** Memory for fewer entries is never given back; of more, when less than one in SHRINK_BELOW is in use. */
+const SHRINK_FROM_ENTRIES = 1 << 14
+const SHRINK_BELOW = 4
 /** So many products stay in the second-level cache: looking ahead for them would only cost. */
 const AHEAD_FROM = 8192
 
@@ -39,10 +46,11 @@ export class Dictionary {
   #bytes = new Uint8Array(this.#words.buffer)
   /** Entry 0 is never used, since 0 is an empty slot. */
   #entriesUsed = 1
-  #freeEntries: number[] = []
+  /** The first free entry, or 0. */
+  #freeEntry = 0
   #arena = new KeyArena()
   readonly #nextId: Int32Array
-  readonly #freeIds: number[][]
+  readonly #freeIds: readonly FreeIds[]
   #sweepAt = 1
   /** Keeps the compiler from leaving out what `#lookAhead` reads. */
   touched = 0
@@ -50,7 +58,7 @@ export class Dictionary {
   constructor(workers: number) {
     this.#workers = workers
     this.#nextId = new Int32Array(workers)
-    this.#freeIds = Array.from({ length: workers }, () => [])
+    this.#freeIds = Array.from({ length: workers }, () => new FreeIds())
   }
 
   /** The entry of bytes[start, end), or -1; `view` spans the same memory as `bytes`. */
@@ -132,14 +140,14 @@ export class Dictionary {
   /** The id that the next new product of a worker gets; the caller announces it to the worker before `insert`. */
   nextIdOf(worker: number): number {
     const free = this.#freeIds[worker]!
-    return free.length > 0 ? free[free.length - 1]! : this.#nextId[worker]!
+    return free.size > 0 ? free.lowest() : this.#nextId[worker]!
   }
 
   insert(hash: number, bytes: Uint8Array, start: number, end: number): number {
     const worker = this.workerFor(hash)
-    const id = this.#freeIds[worker]!.pop() ?? this.#nextId[worker]!++
-    const entry = this.#freeEntries.pop() ?? this.#entriesUsed++
-    if ((entry + 1) * ENTRY_WORDS > this.#words.length) this.#growEntries()
+    const free = this.#freeIds[worker]!
+    const id = free.size > 0 ? free.take() : this.#nextId[worker]!++
+    const entry = this.#takeEntry()
     const at = entry * ENTRY_WORDS
     const length = end - start
     this.#words[at + SIZE] = (worker << WORKER_SHIFT) | length
@@ -176,6 +184,8 @@ export class Dictionary {
       this.#sweepAt++
     }
     if (this.#arena.sparse) this.#compact()
+    const entries = this.#words.length / ENTRY_WORDS
+    if (entries > SHRINK_FROM_ENTRIES && this.size * SHRINK_BELOW < entries) this.#shrink()
     return true
   }
 
@@ -206,9 +216,10 @@ export class Dictionary {
     const words = this.#words
     this.#unplace(entry, this.#hashOf(entry))
     if ((words[at + SIZE]! & LENGTH_MASK) > KEY_BYTES) this.#arena.free(words[at + ENTRY_KEY]!)
-    this.#freeIds[this.workerOf(entry)]!.push(words[at + CODE]! >> 1)
-    this.#freeEntries.push(entry)
+    this.#freeIds[this.workerOf(entry)]!.add(words[at + CODE]! >> 1)
     words[at + CODE] = -1
+    words[at + ENTRY_KEY] = this.#freeEntry
+    this.#freeEntry = entry
     this.size--
   }
 
@@ -243,12 +254,45 @@ export class Dictionary {
     slots[hole * 2 + 1] = 0
   }
 
-  #growEntries(): void {
-    const words = new Int32Array(this.#words.length * 2)
-    words.set(this.#words)
+  #takeEntry(): number {
+    const free = this.#freeEntry
+    if (free !== 0) {
+      this.#freeEntry = this.#words[free * ENTRY_WORDS + ENTRY_KEY]!
+      return free
+    }
+    const entry = this.#entriesUsed++
+    if ((entry + 1) * ENTRY_WORDS > this.#words.length) {
+      const words = new Int32Array(this.#words.length * 2)
+      words.set(this.#words)
+      this.#hold(words)
+    }
+    return entry
+  }
+
+  #hold(words: Int32Array<ArrayBuffer>): void {
     this.#words = words
     this.#doubles = new Float64Array(words.buffer)
     this.#bytes = new Uint8Array(words.buffer)
+  }
+
+  /** Moves what lives into memory of twice its size. Entries get other numbers, so nobody may hold one meanwhile. */
+  #shrink(): void {
+    let capacity = FIRST_ENTRIES
+    while (capacity < this.size * 2) capacity *= 2
+    const words = new Int32Array(capacity * ENTRY_WORDS)
+    const slots = new Int32Array(capacity * 4)
+    let used = 1
+    for (let at = 0; at < this.#slots.length; at += 2) {
+      const entry = this.#slots[at + 1]!
+      if (entry === 0) continue
+      words.set(this.#words.subarray(entry * ENTRY_WORDS, (entry + 1) * ENTRY_WORDS), used * ENTRY_WORDS)
+      place(slots, used++, this.#slots[at]!)
+    }
+    this.#hold(words)
+    this.#slots = slots
+    this.#entriesUsed = used
+    this.#freeEntry = 0
+    this.#sweepAt = 1
   }
 
   #rehash(length: number): void {

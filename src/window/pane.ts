@@ -1,13 +1,14 @@
 /**
- * One window of one task in one worker: two counts a product, side by side in one typed array.
+ * One window of one task in one worker: two counts a product, in the pages of cells.ts.
  *
- *   counts   | impressions of id 0 | clicks of id 0 | impressions of id 1 | ...      index = id << 1 | click
- *   emitted  | total of id 0 when last emitted | ...                                   only after the first emission
+ *   counts    pages of PAGE_COUNTS counts
+ *   emitted   the same pages, with one total a product, as last emitted; only after the first emission
  *
  * Counts are 32 bits wide until the window holds WIDEN_AT events; then they become doubles, exact to 2^53.
  */
 import { assert } from '../assert.ts'
 import { CELL_WORDS } from '../ring/layout.ts'
+import { cellOf, directoryLength, PAGE_COUNTS, PAGE_COUNTS_SHIFT, PAGE_SHIFT } from './cells.ts'
 
 type Counts = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
@@ -15,21 +16,49 @@ type Counts = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 const WIDEN_AT = 0xffff_0000
 /** A burst of windows must not be remembered for ever. */
 const SPARE_MAX = 4
+/** Nor one of products: memory of which a pane used less than this share is not kept. */
+const SPARE_USED_MIN = 1 / 8
+const FIRST_PAGES = 4
 
 export class Pane {
   readonly start: number
   readonly end: number
+  directory: Int32Array<ArrayBuffer>
   counts: Counts
   emitted: Counts | undefined
+  /** Pages in use, page 0 included. */
+  pages = 1
   /** Events counted in this pane. */
   total = 0
   /** It changed since it was last emitted. */
   dirty = false
 
-  constructor(start: number, end: number, counts: Counts) {
+  /** `counts`: whole pages, the first one zero. */
+  constructor(start: number, end: number, directory: Int32Array<ArrayBuffer>, counts: Counts) {
     this.start = start
     this.end = end
+    this.directory = directory
     this.counts = counts
+  }
+
+  /** Makes a page at `place` of the directory, which has none. `counts` and `emitted` may be other arrays afterwards. */
+  addPage(place: number): number {
+    const page = this.pages++
+    const from = page << PAGE_COUNTS_SHIFT
+    if (from < this.counts.length) {
+      this.counts.fill(0, from, from + PAGE_COUNTS)
+    } else {
+      this.counts = grown(this.counts)
+      if (this.emitted !== undefined) this.emitted = grown(this.emitted)
+    }
+    this.directory[place] = page
+    return page
+  }
+
+  /** Totals as last emitted, none before the first time: that is now. */
+  startEmitting(): Counts {
+    this.emitted ??= this.counts instanceof Uint32Array ? new Uint32Array(this.counts.length / 2) : new Float64Array(this.counts.length / 2)
+    return this.emitted
   }
 }
 
@@ -38,8 +67,8 @@ export class Panes {
   readonly open: Pane[] = []
   readonly #size: number
   readonly #widenAt: number
-  /** Products there is room for. */
-  #capacity = 64
+  /** Of a directory. */
+  #length = 1
   #spare: Uint32Array<ArrayBuffer>[] = []
 
   constructor(windowSize: number, widenAt = WIDEN_AT) {
@@ -49,12 +78,12 @@ export class Panes {
 
   /** Makes room for products with ids below `products`. */
   reserve(products: number): void {
-    if (products <= this.#capacity) return
-    while (this.#capacity < products) this.#capacity *= 2
-    this.#spare = []
+    if (directoryLength(products) <= this.#length) return
+    while (this.#length < directoryLength(products)) this.#length *= 2
     for (const pane of this.open) {
-      pane.counts = grown(pane.counts, this.#capacity * 2)
-      if (pane.emitted) pane.emitted = grown(pane.emitted, this.#capacity)
+      const directory = new Int32Array(this.#length)
+      directory.set(pane.directory)
+      pane.directory = directory
     }
   }
 
@@ -63,6 +92,7 @@ export class Panes {
     const end = at + count * 2
     let low = 0
     let high = 0
+    let directory: Int32Array = EMPTY_DIRECTORY
     let counts: Counts = EMPTY
     let pane: Pane | undefined
     let other: Pane | undefined
@@ -78,9 +108,16 @@ export class Panes {
         other = left
         low = pane.start - base
         high = pane.end - base
+        directory = pane.directory
         counts = pane.counts
       }
-      counts[words[i]!]! += 1
+      const code = words[i]!
+      let page = directory[code >> PAGE_COUNTS_SHIFT]!
+      if (page === 0) {
+        page = pane!.addPage(code >> PAGE_COUNTS_SHIFT)
+        counts = pane!.counts
+      }
+      counts[(page << PAGE_COUNTS_SHIFT) | (code & (PAGE_COUNTS - 1))]! += 1
     }
     if (pane) pane.total += (end - from) >> 1
   }
@@ -90,15 +127,16 @@ export class Panes {
     let sum = 0
     for (let i = 0, cell = at; i < count; i++, cell += CELL_WORDS) sum += doubles[(cell >> 1) + 1]! + doubles[(cell >> 1) + 2]!
     const pane = this.#paneAt(start, sum)
-    const { counts } = pane
-    if (emitted) pane.emitted ??= counts instanceof Uint32Array ? new Uint32Array(counts.length / 2) : new Float64Array(counts.length / 2)
+    if (emitted) pane.startEmitting()
     for (let i = 0, cell = at; i < count; i++, cell += CELL_WORDS) {
       const id = words[cell]!
       const impressions = doubles[(cell >> 1) + 1]!
       const clicks = doubles[(cell >> 1) + 2]!
-      counts[id * 2]! += impressions
-      counts[id * 2 + 1]! += clicks
-      if (emitted && !dirty) pane.emitted![id]! += impressions + clicks
+      if (pane.directory[id >> PAGE_SHIFT] === 0) pane.addPage(id >> PAGE_SHIFT)
+      const into = cellOf(pane.directory, id)
+      pane.counts[into]! += impressions
+      pane.counts[into + 1]! += clicks
+      if (emitted && !dirty) pane.emitted![into >> 1]! += impressions + clicks
     }
     pane.total += sum
     pane.dirty = dirty
@@ -109,12 +147,17 @@ export class Panes {
     const at = this.open.indexOf(pane)
     assert(at >= 0 && !pane.dirty, 'only an open, emitted pane is purged', { start: pane.start, dirty: pane.dirty })
     this.open.splice(at, 1)
-    if (pane.counts instanceof Uint32Array && this.#spare.length < SPARE_MAX) this.#spare.push(pane.counts)
+    const { counts, pages } = pane
+    if (!(counts instanceof Uint32Array) || this.#spare.length === SPARE_MAX) return
+    if (counts.length <= FIRST_PAGES * PAGE_COUNTS || pages * PAGE_COUNTS >= counts.length * SPARE_USED_MIN) this.#spare.push(counts)
   }
 
   /** Whether any open pane has counted the product. */
   holds(id: number): boolean {
-    return this.open.some((pane) => pane.counts[id * 2] !== 0 || pane.counts[id * 2 + 1] !== 0)
+    return this.open.some(({ directory, counts }) => {
+      const cell = cellOf(directory, id)
+      return counts[cell] !== 0 || counts[cell + 1] !== 0
+    })
   }
 
   #paneAt(time: number, coming: number): Pane {
@@ -122,7 +165,8 @@ export class Panes {
     let pane: Pane | undefined
     for (const candidate of this.open) if (candidate.start === start) pane = candidate
     if (pane === undefined) {
-      pane = new Pane(start, start + this.#size, this.#takeCounts())
+      const counts = this.#spare.pop() ?? new Uint32Array(FIRST_PAGES * PAGE_COUNTS)
+      pane = new Pane(start, start + this.#size, new Int32Array(this.#length), counts)
       this.open.push(pane)
     }
     if (pane.total + coming > this.#widenAt && pane.counts instanceof Uint32Array) {
@@ -132,19 +176,13 @@ export class Panes {
     pane.dirty = true
     return pane
   }
-
-  #takeCounts(): Uint32Array<ArrayBuffer> {
-    const spare = this.#spare.pop()
-    if (spare === undefined) return new Uint32Array(this.#capacity * 2)
-    spare.fill(0)
-    return spare
-  }
 }
 
 const EMPTY = new Uint32Array(0)
+const EMPTY_DIRECTORY = new Int32Array(0)
 
-function grown(counts: Counts, length: number): Counts {
-  const larger = counts instanceof Uint32Array ? new Uint32Array(length) : new Float64Array(length)
+function grown(counts: Counts): Counts {
+  const larger = counts instanceof Uint32Array ? new Uint32Array(counts.length * 2) : new Float64Array(counts.length * 2)
   larger.set(counts)
   return larger
 }

@@ -8,6 +8,7 @@ import { assert } from '../assert.ts'
 import { BLOCK } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 import { encodeTenant, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
+import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
 import type { Pane } from '../window/pane.ts'
 import type { TaskState } from './task-state.ts'
 import { countCtr, ROWS } from './worker-stats.ts'
@@ -33,7 +34,7 @@ export class Emission {
   }
 
   emit(state: TaskState, pane: Pane, now: number): void {
-    const { counts } = pane
+    const { counts, directory } = pane
     const { products } = state
     const out = this.#writer.bytes
     const view = this.#view
@@ -41,8 +42,7 @@ export class Emission {
     const revision = this.#revision
     const ids = products.limit
     const first = pane.emitted === undefined
-    pane.emitted ??= counts instanceof Uint32Array ? new Uint32Array(counts.length / 2) : new Float64Array(counts.length / 2)
-    const emitted = pane.emitted
+    const emitted = pane.startEmitting()
     let sum = 0
     let id = 0
     while (id < ids) {
@@ -52,13 +52,19 @@ export class Emission {
       let at = from
       let rows = 0
       for (; id < ids && at <= stop; id++) {
-        const impressions = counts[id * 2]!
-        const clicks = counts[id * 2 + 1]!
+        const cell = cellOf(directory, id)
+        if (cell < PAGE_COUNTS) {
+          id |= PAGE_IDS - 1 // none of this page was counted
+          continue
+        }
+        const impressions = counts[cell]!
+        const clicks = counts[cell + 1]!
         const total = impressions + clicks
+        const before = emitted[cell >> 1]!
         sum += total
-        if (total === emitted[id]) continue
-        assert(total > emitted[id]!, 'counts of a window only grow', { id, total, emitted: emitted[id] })
-        emitted[id] = total
+        if (total === before) continue
+        assert(total > before, 'counts of a window only grow', { id, total, before })
+        emitted[cell >> 1] = total
         const name = products.startOf(id)
         const length = products.lengthOf(id)
         at = writeRow(

@@ -6,13 +6,14 @@ import { assert } from '../assert.ts'
 import { KeyArena } from '../decode/key-arena.ts'
 
 const FREE = -1
+const FIRST_IDS = 64
 
 export class Products {
   /** Ids in use. */
   size = 0
   /** Every id in use is below this. */
   limit = 0
-  #places: Int32Array<ArrayBuffer> = new Int32Array(64).fill(FREE)
+  #places: Int32Array<ArrayBuffer> = new Int32Array(FIRST_IDS).fill(FREE)
   #arena = new KeyArena()
 
   get bytes(): Uint8Array {
@@ -33,6 +34,8 @@ export class Products {
     this.#arena.free(place)
     this.#places[id] = FREE
     this.size--
+    while (this.limit > 0 && this.#places[this.limit - 1] === FREE) this.limit--
+    if (this.#places.length > FIRST_IDS && this.limit * 4 < this.#places.length) this.#resize(this.#places.length / 2)
     if (this.#arena.sparse) this.#compact()
   }
 
@@ -54,8 +57,12 @@ export class Products {
   #grow(ids: number): void {
     let capacity = this.#places.length
     while (capacity < ids) capacity *= 2
+    this.#resize(capacity)
+  }
+
+  #resize(capacity: number): void {
     const places = new Int32Array(capacity).fill(FREE)
-    places.set(this.#places)
+    places.set(this.#places.subarray(0, this.limit))
     this.#places = places
   }
 

@@ -9,6 +9,7 @@
  */
 import { assert } from '../assert.ts'
 import type { ShardCopy } from '../checkpoint/snapshot.ts'
+import { directoryLength, PAGE_COUNTS } from '../window/cells.ts'
 import { type Pane, Panes } from '../window/pane.ts'
 import { Products } from './products.ts'
 
@@ -40,8 +41,11 @@ export class TaskState {
     const { panes, products, task } = this
     if (panes.open.length === 0) return { task, limit: 0, places: new Int32Array(0), arena: new Uint8Array(0), panes: [] }
     const { limit } = products
-    const copies = panes.open.map(({ start, end, total, dirty, emitted, counts }) => {
-      return { start, end, total, dirty, emitted: emitted !== undefined, counts: counts.slice(0, limit * 2) }
+    const length = directoryLength(limit)
+    const copies = panes.open.map((pane) => {
+      const { start, end, total, dirty, emitted } = pane
+      const directory = pane.directory.slice(0, length)
+      return { start, end, total, dirty, emitted: emitted !== undefined, directory, counts: pane.counts.slice(0, pane.pages * PAGE_COUNTS) }
     })
     return { task, limit, ...products.copy(), panes: copies }
   }

@@ -137,7 +137,11 @@ export class WindowWorker {
       const state = this.#tasks.get(task)
       if (state !== undefined) shards.push(state.copy())
     }
-    const buffers = shards.flatMap(({ places, arena, panes }) => [places.buffer, arena.buffer, ...panes.map(({ counts }) => counts.buffer)])
+    const buffers = shards.flatMap(({ places, arena, panes }) => [
+      places.buffer,
+      arena.buffer,
+      ...panes.flatMap((pane) => [pane.directory.buffer, pane.counts.buffer]),
+    ])
     const copy: WorkerCopy = { number, worker: this.#job.worker, shards, pausedMs: performance.now() - begun }
     this.#job.copies?.postMessage(copy, buffers)
   }

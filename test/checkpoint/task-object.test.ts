@@ -5,7 +5,7 @@ import type { ShardCopy } from '../../src/checkpoint/snapshot.ts'
 import { encodeTask } from '../../src/checkpoint/task-object.ts'
 import { decodeTask } from '../../src/checkpoint/task-object-reader.ts'
 import { KeyArena } from '../../src/decode/key-arena.ts'
-import { FACTS, type PlainShard, plainPanes, shardCopy } from '../support/task-copies.ts'
+import { FACTS, type PlainShard, pagesOf, plainPanes, shardCopy } from '../support/task-copies.ts'
 
 const pane = (start: number, cells: PlainShard['panes'][number]['cells'], flags: { dirty?: boolean; emitted?: boolean } = {}) => ({
   start,
@@ -120,9 +120,9 @@ function largeCopies(cells: number): ShardCopy[] {
       return arena.add(id, 0, id.length)
     })
     const panes = [0, 10_000, 20_000, 30_000].map((start) => {
-      const counts = Uint32Array.from({ length: products * 2 }, (_, i) => 1 + ((i * 7919 + start) % (i % 2 === 0 ? 3000 : 150)))
-      const total = counts.reduce((sum, count) => sum + count, 0)
-      return { start, end: start + 10_000, total, dirty: true, emitted: false, counts }
+      const byCode = Uint32Array.from({ length: products * 2 }, (_, i) => 1 + ((i * 7919 + start) % (i % 2 === 0 ? 3000 : 150)))
+      const total = byCode.reduce((sum, count) => sum + count, 0)
+      return { start, end: start + 10_000, total, dirty: true, emitted: false, ...pagesOf(byCode) }
     })
     return { task: FACTS.task, limit: products, places, arena: arena.bytes, panes }
   })

@@ -125,3 +125,47 @@ test('memory is bounded by the products that live, not by those that ever did', 
   expect(most).toBeLessThan(3000)
   expect(dictionary.sizeBytes).toBeLessThan(1024 * 1024)
 })
+
+test('after a burst memory is given back, and the products that stayed are found, under the ids they had', () => {
+  const dictionary = new Dictionary(2)
+  const insert = (name: string, end: number) => {
+    const bytes = Buffer.from(name)
+    const entry = dictionary.insert(hashProduct(bytes, 0, bytes.length), bytes, 0, bytes.length)
+    dictionary.touch(entry, end)
+    return dictionary.codeOf(entry)
+  }
+  const find = (name: string) => {
+    const bytes = Buffer.from(name)
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const entry = dictionary.find(hashProduct(bytes, 0, bytes.length), bytes, view, 0, bytes.length)
+    return entry < 0 ? undefined : dictionary.codeOf(entry)
+  }
+  const codes = new Map<string, number>()
+  for (let i = 0; i < 200_000; i++) {
+    const stays = i % 100 === 0
+    const name = `${stays ? 'one-that-is-longer-than-an-entry' : 'p'}-${i}`
+    const code = insert(name, stays ? 2000 : 1000)
+    if (stays) codes.set(name, code)
+  }
+  const most = dictionary.sizeBytes
+  while (dictionary.size > codes.size) expect(dictionary.sweep(1500, 20_000, () => true)).toBe(true)
+  expect(dictionary.sizeBytes).toBeLessThan(most / 10)
+  for (const [name, code] of codes) expect([name, find(name)]).toEqual([name, code])
+  expect(find('p-1')).toBeUndefined()
+  for (let i = 0; i < 5000; i++) insert(`new-${i}`, 3000)
+  expect(find('new-4999')).toBeDefined()
+  expect(dictionary.size).toBe(codes.size + 5000)
+})
+
+test('the lowest free id is given out first', () => {
+  const dictionary = new Dictionary(1)
+  const insert = (name: string, end: number) => {
+    const bytes = Buffer.from(name)
+    const entry = dictionary.insert(hashProduct(bytes, 0, bytes.length), bytes, 0, bytes.length)
+    dictionary.touch(entry, end)
+    return dictionary.codeOf(entry) >> 1
+  }
+  for (let i = 0; i < 100; i++) insert(`p${i}`, i === 70 || i === 3 || i === 40 ? 1 : 2)
+  dictionary.sweep(1, 1000, () => true)
+  expect([insert('a', 2), insert('b', 2), insert('c', 2), insert('d', 2)]).toEqual([3, 40, 70, 100])
+})

@@ -1,8 +1,9 @@
 /** Copies of a task as workers make them, from plain descriptions, and what a decoded task says in the same plain words. */
 import type { ObjectFacts } from '../../src/checkpoint/manifest.ts'
-import type { ShardCopy } from '../../src/checkpoint/snapshot.ts'
+import type { PaneCopy, ShardCopy } from '../../src/checkpoint/snapshot.ts'
 import type { DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
 import { KeyArena } from '../../src/decode/key-arena.ts'
+import { PAGE_COUNTS } from '../../src/window/cells.ts'
 
 /** Impressions and clicks by product. */
 export type PlainCells = Readonly<Record<string, readonly [number, number]>>
@@ -62,12 +63,27 @@ export function shardCopy(task: number, { products, panes }: PlainShard): ShardC
   })
   const copies = panes.map(({ start, end, dirty, emitted, cells }) => {
     const pairs = products.map((product) => (product === null ? undefined : cells[product]) ?? [0, 0])
-    const wide = pairs.flat().some((count) => count > 0xffff_ffff)
-    const counts = wide ? new Float64Array(products.length * 2 + 6) : new Uint32Array(products.length * 2 + 6)
-    counts.set(pairs.flat())
-    return { start, end, dirty, emitted, counts, total: pairs.flat().reduce((sum, count) => sum + count, 0) }
+    const { directory, counts } = pagesOf(pairs.flat())
+    return { start, end, dirty, emitted, directory, counts, total: pairs.flat().reduce((sum, count) => sum + count, 0) }
   })
   return { task, limit: products.length, places, arena: arena.bytes, panes: copies }
+}
+
+/** Counts by code (id << 1 | click) as a pane has them: in pages, which are in another order than their ids, and none where all are 0. */
+export function pagesOf(byCode: ArrayLike<number>): Pick<PaneCopy, 'directory' | 'counts'> {
+  const length = Math.ceil(byCode.length / PAGE_COUNTS)
+  const all = Float64Array.from({ length: length * PAGE_COUNTS }, (_, code) => byCode[code] ?? 0)
+  const directory = new Int32Array(length)
+  let pages = 1
+  for (let place = length - 1; place >= 0; place--) {
+    if (all.subarray(place * PAGE_COUNTS, (place + 1) * PAGE_COUNTS).some((count) => count !== 0)) directory[place] = pages++
+  }
+  const size = pages * PAGE_COUNTS
+  const counts = all.some((count) => count > 0xffff_ffff) ? new Float64Array(size) : new Uint32Array(size)
+  for (const [place, page] of directory.entries()) {
+    if (page > 0) counts.set(all.subarray(place * PAGE_COUNTS, (place + 1) * PAGE_COUNTS), page * PAGE_COUNTS)
+  }
+  return { directory, counts }
 }
 
 /** The panes of a decoded task with its products spelled out, and cells by product. */

@@ -32,7 +32,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   worker: ['ring', 'window', 'decode/key-arena.ts', 'sink/row-binary.ts'],
   sink: ['ring'],
   dlq: ['decode/event.ts', 'kafka'],
-  checkpoint: ['source'],
+  checkpoint: ['source', 'window/cells.ts'],
 }
 
 /** What every folder may import. */
