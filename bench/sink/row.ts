@@ -1,5 +1,5 @@
 /** Rows as RowBinary. */
-import { encodeTenant, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { readRow } from '../../test/support/memory-run.ts'
 import type { StageMaker } from '../stage.ts'
 
@@ -11,10 +11,11 @@ export const rowStages: StageMaker = (quick) => {
   const tenant = encodeTenant('default')
   const out = new Uint8Array(rows * rowMaxBytes(tenant))
   const view = new DataView(out.buffer)
+  const frame = rowFrame(START, START + 10_000, 3, 0, START)
   const run = () => {
     let at = 0
     for (let i = 0; i < rows; i++) {
-      at = writeRow(out, view, at, tenant, PRODUCT, 0, PRODUCT.length, START, START + 10_000, i & 3, i, i >> 2, 0, START)
+      at = writeRow(out, view, at, tenant, PRODUCT, 0, PRODUCT.length, frame, i, i >> 2)
     }
     return at
   }

@@ -23,7 +23,9 @@ export const MAX_TIME = 3
 export const OTHER_START = 4
 export const OTHER_END = 5
 export const OTHER_LATE_AT = 6
-const TIMES = 7
+/** Events above this time are further in the future than is tolerated. */
+export const FUTURE_FROM = 7
+const TIMES = 8
 
 const NO_VIEW = new DataView(new ArrayBuffer(0))
 

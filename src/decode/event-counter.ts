@@ -4,7 +4,7 @@
  */
 import { windowStart } from '../window/assign.ts'
 import type { TimeRules } from '../window/task.ts'
-import { type Cursor, LATE_AT, MAX_TIME, OTHER_END, OTHER_LATE_AT, OTHER_START, WINDOW_END, WINDOW_START } from './cursor.ts'
+import { type Cursor, FUTURE_FROM, LATE_AT, MAX_TIME, OTHER_END, OTHER_LATE_AT, OTHER_START, WINDOW_END, WINDOW_START } from './cursor.ts'
 import { EVENT_WORDS, type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
 import { BITS, CLICK_BIT, HASH, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from './parsed-events.ts'
 import { offsetOf, varintSize, varlong } from './record-batch.ts'
@@ -57,9 +57,10 @@ export class EventCounter {
     const { header } = cursor
     const { rows, times, count } = parsed
     const futureFrom = (header.logAppendTime ? header.maxTimestamp : header.baseTimestamp) + this.#rules.futureTolerance
+    cursor.times[FUTURE_FROM] = futureFrom
     this.halt = COUNTED
     for (let next = i; next < count; next++) {
-      next = this.#countAlike(cursor, parsed, next, futureFrom)
+      next = this.#countAlike(cursor, parsed, next)
       if (next === count) break
       const time = times[next]!
       const record = rows[next * ROW + RECORD]!
@@ -81,11 +82,12 @@ export class EventCounter {
    * Counts events from the one at `i` on as long as they go into the two cached windows, are of known products and find room; most do.
    * Returns the first that doesn't. A window doesn't become late by events of its own, so that needs no look at every one.
    */
-  #countAlike(cursor: Cursor, parsed: ParsedEvents, i: number, futureFrom: number): number {
+  #countAlike(cursor: Cursor, parsed: ParsedEvents, i: number): number {
     const { times, partition, task } = cursor
     const { rows, times: eventTimes, entries, count } = parsed
     const { dictionary } = task
     const blocks = this.#blocks
+    const futureFrom = times[FUTURE_FROM]!
     let max = times[MAX_TIME]!
     if (!(max < times[LATE_AT]!)) return i
     let from = times[WINDOW_START]!

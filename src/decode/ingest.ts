@@ -146,7 +146,7 @@ export class Ingest {
       cursor.recordAt = 0
       cursor.recordsEnd = cursor.records.length
     }
-    cursor.view = new DataView(cursor.records.buffer, cursor.records.byteOffset, cursor.records.byteLength)
+    cursor.view = viewOf(cursor.records, cursor.view)
     cursor.left = header.count
     cursor.outside = header.baseOffset < partition.position || next > partition.boundOffset
   }
@@ -298,4 +298,10 @@ export class Ingest {
     const place = `topic ${this.#topics[partition.topicIndex]}, partition ${partition.partition}, offset ${partition.position}`
     throw new CtrError('CTR_KAFKA_CORRUPT_BATCH', `${place}: the record batch can't be framed (${what})`)
   }
+}
+
+/** A view of the same memory as `bytes`; `last`, if it is one. */
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array, last: DataView): DataView {
+  if (last.buffer === buffer && last.byteOffset === byteOffset && last.byteLength === byteLength) return last
+  return new DataView(buffer, byteOffset, byteLength)
 }

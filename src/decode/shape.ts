@@ -95,9 +95,7 @@ function compile(values: readonly Value[], literals: readonly Uint8Array[]): Sha
     const value = values[i]
     return literalCode(literal) + (value === undefined ? '' : VALUE_CODE[value.kind](value.length, literals[i + 1]?.[0] ?? 0))
   })
-  const body = `let knownHead = 0
-  let knownTime = 0
-  return function shape(bytes, view, end, parsed, limit) {
+  const body = `return function shape(bytes, view, end, parsed, limit) {
     const rows = parsed.rows
     const times = parsed.times
     const size = view.byteLength
@@ -121,7 +119,7 @@ function compile(values: readonly Value[], literals: readonly Uint8Array[]): Sha
     parsed.next = next
   }`
   try {
-    const values = { ...HELPERS, slot: new EventSlot() }
+    const values = { ...HELPERS, slot: new EventSlot(), known: new Float64Array(2) }
     return new Function(...Object.keys(values), body)(...Object.values(values)) as Shape
   } catch (error) {
     if (error instanceof EvalError) return undefined // --disallow-code-generation-from-strings
@@ -297,26 +295,27 @@ const isDigits = (...words: string[]) =>
 
 /**
  * A number of 13 digits, which is any time from 2001 to 2286, four digits at a step; other times as `scan` reads them. The first eight
- * digits change every 100 s, so they are mostly those seen last. `after` is the byte that followed the learned time.
+ * digits change every 100 s, so they are mostly those seen last: `known` has them and what they are worth, in an array, for a variable
+ * of the function around would be a heap object at each change. `after` is the byte that followed the learned time.
  */
 const timeCode = (_length: number, after: number) => `fast: {
         if (((at + 14) | 0) <= valueEnd && bytes[(at + 13) | 0] === ${after}) {
           const head = view.getFloat64(at, true)
-          if (head !== knownHead) {
+          if (head !== known[0]) {
             const a = view.getInt32(at, true)
             const b = view.getInt32((at + 4) | 0, true)
             if (${isDigits('a', 'b')} && (a & 0xff) !== 0x30) {
               ${fourDigits('a', 'high')}
               ${fourDigits('b', 'middle')}
-              knownHead = head
-              knownTime = (high * 10000 + middle) * 100000
+              known[0] = head
+              known[1] = (high * 10000 + middle) * 100000
             }
           }
           const c = view.getInt32((at + 8) | 0, true)
           const last = bytes[(at + 12) | 0] - 0x30
-          if (head === knownHead && ${isDigits('c')} && last >= 0 && last <= 9) {
+          if (head === known[0] && ${isDigits('c')} && last >= 0 && last <= 9) {
             ${fourDigits('c', 'low')}
-            time = knownTime + (low * 10 + last)
+            time = known[1] + (low * 10 + last)
             at = (at + 13) | 0
             break fast
           }

@@ -38,9 +38,31 @@ export function rowMaxBytes(tenant: Uint8Array): number {
   return tenant.length + LENGTH_MAX_BYTES + PRODUCT_MAX_BYTES + FIXED_BYTES
 }
 
+/** What the rows of one emission have in common. Made once for all of them: a double that is passed for each row is a heap object a row. */
+export interface RowFrame {
+  /** window_start, window_end and task, as bytes. */
+  readonly window: Uint8Array
+  /** emitted_at. */
+  readonly emittedAt: Uint8Array
+  readonly revision: number
+}
+
+/** Times in ms since the epoch. */
+export function rowFrame(windowStart: number, windowEnd: number, task: number, revision: number, emittedAt: number): RowFrame {
+  assert(revision >= 0 && revision <= REVISION_MAX, 'a revision is within its limits', { revision })
+  const window = new Uint8Array(20)
+  const view = new DataView(window.buffer)
+  writeUint64(view, 0, windowStart)
+  writeUint64(view, 8, windowEnd)
+  view.setUint32(16, task, true)
+  const emitted = new Uint8Array(8)
+  writeUint64(new DataView(emitted.buffer), 0, emittedAt)
+  return { window, emittedAt: emitted, revision }
+}
+
 /**
  * Writes one row at byte `at` of `out` and returns the position behind it. `view` spans the same memory as `out`; `tenant` is
- * encodeTenant's; the product id is `products[productStart .. productStart + productBytes)` in UTF-8. Times in ms since the epoch.
+ * encodeTenant's; the product id is `products[productStart .. productStart + productBytes)` in UTF-8.
  */
 export function writeRow(
   out: Uint8Array,
@@ -50,30 +72,24 @@ export function writeRow(
   products: Uint8Array,
   productStart: number,
   productBytes: number,
-  windowStart: number,
-  windowEnd: number,
-  task: number,
+  { window, emittedAt, revision }: RowFrame,
   impressions: number,
   clicks: number,
-  revision: number,
-  emittedAt: number,
 ): number {
   const events = impressions + clicks
-  if (!(productBytes > 0 && productBytes <= PRODUCT_MAX_BYTES && events < VERSION_UNIT && revision >= 0 && revision <= REVISION_MAX)) {
-    assert(false, 'a row is within its limits', { productBytes, impressions, clicks, revision })
+  if (!(productBytes > 0 && productBytes <= PRODUCT_MAX_BYTES && events < VERSION_UNIT)) {
+    assert(false, 'a row is within its limits', { productBytes, impressions, clicks })
   }
   for (let i = 0; i < tenant.length; i++) out[at + i] = tenant[i]!
   at = writeLength(out, at + tenant.length, productBytes)
   for (let i = 0; i < productBytes; i++) out[at + i] = products[productStart + i]!
   at += productBytes
-  writeUint64(view, at, windowStart)
-  writeUint64(view, at + 8, windowEnd)
-  view.setUint32(at + 16, task, true)
+  for (let i = 0; i < 20; i++) out[at + i] = window[i]!
   writeUint64(view, at + 20, impressions)
   writeUint64(view, at + 28, clicks)
   view.setFloat64(at + 36, impressions === 0 ? 0 : clicks / impressions, true)
   writeUint64(view, at + 44, revision * VERSION_UNIT + events)
-  writeUint64(view, at + 52, emittedAt)
+  for (let i = 0; i < 8; i++) out[at + 52 + i] = emittedAt[i]!
   return at + FIXED_BYTES
 }
 

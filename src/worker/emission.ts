@@ -7,7 +7,7 @@
 import { assert } from '../assert.ts'
 import { BLOCK } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
-import { encodeTenant, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
+import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
 import type { Pane } from '../window/pane.ts'
 import type { TaskState } from './task-state.ts'
@@ -39,7 +39,7 @@ export class Emission {
     const out = this.#writer.bytes
     const view = this.#view
     const tenant = this.#tenant
-    const revision = this.#revision
+    const frame = rowFrame(pane.start, pane.end, state.task, this.#revision, now)
     const ids = products.limit
     const first = pane.emitted === undefined
     const emitted = pane.startEmitting()
@@ -66,24 +66,8 @@ export class Emission {
         assert(total > before, 'counts of a window only grow', { id, total, before })
         emitted[cell >> 1] = total
         const name = products.startOf(id)
-        const length = products.lengthOf(id)
-        at = writeRow(
-          out,
-          view,
-          at,
-          tenant,
-          products.bytes,
-          name,
-          length,
-          pane.start,
-          pane.end,
-          state.task,
-          impressions,
-          clicks,
-          revision,
-          now,
-        )
-        if (first) countCtr(this.#stats, impressions === 0 ? 0 : clicks / impressions)
+        at = writeRow(out, view, at, tenant, products.bytes, name, products.lengthOf(id), frame, impressions, clicks)
+        if (first) countCtr(this.#stats, impressions, clicks)
         rows++
       }
       this.#close(rows, at - from, pane.end, first)

@@ -32,7 +32,8 @@ export function createWorkerStats(): SharedArrayBuffer {
 }
 
 /** Counts one window's CTR of one product. */
-export function countCtr(slots: Float64Array, ctr: number): void {
+export function countCtr(slots: Float64Array, impressions: number, clicks: number): void {
+  const ctr = impressions === 0 ? 0 : clicks / impressions
   let bucket = 0
   while (bucket < CTR_BOUNDS.length && ctr > CTR_BOUNDS[bucket]!) bucket++
   slots[CTR_COUNTS + bucket]! += 1

@@ -7,7 +7,7 @@ import { RingWriter } from '../../src/ring/ring-writer.ts'
 import { Batch } from '../../src/sink/batch.ts'
 import type { Endpoint } from '../../src/sink/connect.ts'
 import { Delivery, type ParkedRow } from '../../src/sink/deliver.ts'
-import { encodeTenant, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
 import { until } from '../support/sink-run.ts'
@@ -64,7 +64,7 @@ function batchOf(products: readonly string[]): Batch {
   let at = from
   for (const product of products) {
     const id = Buffer.from(product)
-    at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, 0, 10_000, 0, 1, 0, 0, 0)
+    at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, rowFrame(0, 10_000, 0, 0, 0), 1, 0)
   }
   writer.close(Math.ceil((at - from) / 4), products.length, 1, at - from, 10_000)
   const reader = new RingReader(ring)

@@ -3,7 +3,7 @@ import { LIMITS } from '../../src/config/limits.ts'
 import { applySchema } from '../../src/sink/apply-schema.ts'
 import { connect } from '../../src/sink/connect.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
-import { encodeTenant, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant, rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
 import { RESULTS } from '../../src/sink/schema.ts'
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
 
@@ -82,7 +82,8 @@ function encode(rows: readonly Row[]): Uint8Array {
   for (const row of rows) {
     const id = Buffer.from(`??${row.product}!`)
     const { start, end, task, impressions, clicks, revision, emitted } = row
-    at = writeRow(out, view, at, encodeTenant(row.tenant), id, 2, id.length - 3, start, end, task, impressions, clicks, revision, emitted)
+    const frame = rowFrame(start, end, task, revision, emitted)
+    at = writeRow(out, view, at, encodeTenant(row.tenant), id, 2, id.length - 3, frame, impressions, clicks)
   }
   return out.subarray(0, at)
 }
@@ -145,7 +146,7 @@ test('what is out of bounds is refused before it can desync the rows behind it',
   expect(() => encode([{ ...row, impressions: VERSION_UNIT - 1, clicks: 0 }])).not.toThrow()
   expect(() => encode([{ ...row, impressions: VERSION_UNIT - 1, clicks: 1 }])).toThrow('a row is within its limits')
   expect(() => encode([{ ...row, revision: LIMITS.revisionMax }])).not.toThrow()
-  expect(() => encode([{ ...row, revision: LIMITS.revisionMax + 1 }])).toThrow('a row is within its limits')
+  expect(() => encode([{ ...row, revision: LIMITS.revisionMax + 1 }])).toThrow('a revision is within its limits')
   expect(() => encodeTenant('t'.repeat(LIMITS.tenantMaxBytes))).not.toThrow()
   expect(() => encodeTenant('t'.repeat(LIMITS.tenantMaxBytes + 1))).toThrow('a tenant is within its limit')
   expect(() => encode([{ ...row, impressions: Number.NaN }])).toThrow('a row is within its limits')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeTenant, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant, rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
 import { EncodedRows } from '../../src/sink/row-reader.ts'
 import { readRow } from '../support/memory-run.ts'
 
@@ -12,7 +12,7 @@ function encoded(products: readonly string[]): EncodedRows {
   let at = 0
   products.forEach((product, i) => {
     const id = Buffer.from(product)
-    at = writeRow(out, view, at, TENANT, id, 0, id.length, i * 1000, i * 1000 + 10, i, i + 2, 1, 3, 2 ** 40 + i)
+    at = writeRow(out, view, at, TENANT, id, 0, id.length, rowFrame(i * 1000, i * 1000 + 10, i, 3, 2 ** 40 + i), i + 2, 1)
   })
   return new EncodedRows(out.subarray(0, at), products.length)
 }

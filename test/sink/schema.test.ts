@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { applySchema, checkSchema } from '../../src/sink/apply-schema.ts'
 import { connect, type Endpoint } from '../../src/sink/connect.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
-import { encodeTenant, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { RESULTS, ROLL_UPS, refreshStatements, schemaStatements, TABLES } from '../../src/sink/schema.ts'
 import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
 
@@ -31,7 +31,8 @@ async function insert(rows: readonly Row[], tenant = 'default'): Promise<void> {
   for (const [product, start, task, impressions, clicks, revision = 0] of rows) {
     const id = Buffer.from(product)
     const view = new DataView(out.buffer)
-    at = writeRow(out, view, at, prefix, id, 0, id.length, start, start + 10_000, task, impressions, clicks, revision, Date.now())
+    const frame = rowFrame(start, start + 10_000, task, revision, Date.now())
+    at = writeRow(out, view, at, prefix, id, 0, id.length, frame, impressions, clicks)
   }
   const client = connect(endpoint, endpoint.database)
   await insertRows(client, insertForm(RESULTS), out.subarray(0, at))

@@ -7,7 +7,7 @@ import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 import type { Endpoint } from '../../src/sink/connect.ts'
 import type { ParkedRow } from '../../src/sink/deliver.ts'
-import { encodeTenant, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { type Sink, startSink } from '../../src/sink/sink.ts'
 import { silent, type TestClickHouse } from './clickhouse.ts'
 
@@ -63,7 +63,7 @@ export class SinkRun {
       this.expected.set(`${product} ${start} ${task}`, `${impressions} ${clicks}`)
       const id = Buffer.from(product)
       end = start + 10_000
-      at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, start, end, task, impressions, clicks, 0, Date.now())
+      at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, rowFrame(start, end, task, 0, Date.now()), impressions, clicks)
     }
     writer.close(Math.ceil((at - from) / 4), rows.length, first ? 1 : 0, at - from, end)
   }
