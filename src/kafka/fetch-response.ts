@@ -45,6 +45,8 @@ export interface DecodedFetch {
   readonly throttleTime: number
   readonly clientSideThrottleTime: number
   readonly errorCode: number
+  /** Of the whole response. */
+  readonly bytes: number
   /** Holds the records; held once for whoever gets this. */
   readonly frame: Frame | undefined
   readonly responses: readonly { readonly topicName: string; readonly partitions: readonly DecodedPartition[] }[]
@@ -78,7 +80,7 @@ export function decodeFetch(version: number, body: Buffer, frame: Frame | undefi
     for (let count = int32(cursor); count > 0; count--) partitions.push(decodePartition(version, cursor, topicName, frame, listener))
     responses.push({ topicName, partitions })
   }
-  return { throttleTime: 0, clientSideThrottleTime, errorCode, frame, responses }
+  return { throttleTime: 0, clientSideThrottleTime, errorCode, bytes: body.length, frame, responses }
 }
 
 interface Cursor {

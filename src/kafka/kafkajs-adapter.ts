@@ -8,7 +8,7 @@
  *
  * And for a consumer's cluster, which kafkajs hands to its partition assigners, the decoding of Fetch responses is replaced
  * (fetch-response.ts). Groups, authentication, metadata, retries and the requests themselves stay kafkajs' own; one fetch is kept ahead
- * (fetch-ahead.ts).
+ * (fetch-ahead.ts), and how much it waits for follows the stream (fetch-pace.ts).
  *
  * A connection on which a request has timed out is dropped, as the Java client does.
  *
@@ -21,6 +21,7 @@ import type { Socket } from 'node:net'
 import type { Broker, Cluster } from 'kafkajs'
 import { CtrError } from '../errors.ts'
 import { type FetchRequest, fetchAhead } from './fetch-ahead.ts'
+import { pacedFetch } from './fetch-pace.ts'
 import { type DecodedFetch, decodeFetch, FETCH_MAX_VERSION, FETCH_MIN_VERSION, type FetchListener } from './fetch-response.ts'
 import type { FramePool } from './frame-pool.ts'
 
@@ -187,7 +188,7 @@ export function adaptCluster(cluster: Cluster, pool: FramePool, listener: FetchL
     if (!adapted.has(broker)) {
       adapted.add(broker)
       adaptMembership(broker, member)
-      broker.fetch = fetchAhead(broker.fetch.bind(broker))
+      broker.fetch = fetchAhead(pacedFetch(broker.fetch.bind(broker), performance.now.bind(performance)))
     }
     return found
   }

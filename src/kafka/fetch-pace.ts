@@ -1,0 +1,34 @@
+/**
+ * How much a fetch waits for at the broker. A round of fetching costs about as much as a thousand events, so under a steady stream it
+ * should bring what comes in PACE_MS, not the first few kilobytes: at most some hundred rounds a second, at the price of PACE_MS of delay.
+ * Where less comes, and while there is a backlog, nothing waits longer than before: the least is that of the request, the most stays far
+ * below a response.
+ */
+import type { FetchRequest } from './fetch-ahead.ts'
+
+const PACE_MS = 10
+const MOST_BYTES = 1 << 20
+/** The rate is that of about the last so many ms. */
+const MEMORY_MS = 200
+
+/**
+ * `fetch` with `minBytes` by what its responses brought: never less than the request says, nor more than a single partition may bring, for
+ * all may come from one. `now`: ms that only grow.
+ */
+export function pacedFetch<D extends { readonly bytes: number }>(
+  fetch: (request: FetchRequest) => Promise<D>,
+  now: () => number,
+): (request: FetchRequest) => Promise<D> {
+  let bytesPerMs = 0
+  let before = now()
+  return async (request) => {
+    const most = Math.min(MOST_BYTES, request.topics[0]?.partitions[0]?.maxBytes ?? 0)
+    const minBytes = Math.max(request.minBytes ?? 0, Math.min(most, Math.round(bytesPerMs * PACE_MS)))
+    const response = await fetch({ ...request, minBytes })
+    const at = now()
+    const elapsed = Math.max(at - before, 0.1)
+    before = at
+    bytesPerMs += (1 - Math.exp(-elapsed / MEMORY_MS)) * (response.bytes / elapsed - bytesPerMs)
+    return response
+  }
+}
