@@ -33,7 +33,7 @@ interface Measured {
 }
 
 /** Contestants whose cost is the engine's. */
-const OURS: ReadonlySet<string> = new Set(['ctr', 'source'])
+const OURS: ReadonlySet<string> = new Set(['ctr', 'ctr-crc', 'source'])
 
 /** `loss`: 0.15 lets pass what takes 15 % longer. */
 export function compareReports(now: BenchReport, before: BenchReport, { loss, by }: { loss: number; by: CompareBy }): Comparison {

@@ -44,9 +44,13 @@ export interface Contestant {
   readonly run: (arena: Arena) => Promise<Run>
 }
 
-/** The engine, first; the others are compared with it. Then the peers, which do the same work; then the limits, which do none. */
+/**
+ * The engine, first: the others are compared with it, and so is it itself with other settings. Then the peers, which do the same work; then
+ * the limits, which do none.
+ */
 export const CONTESTANTS: readonly Contestant[] = [
-  { name: 'ctr', what: 'ctr run --until-end into ClickHouse', run: runEngine },
+  ours('ctr', 'ctr run --until-end into ClickHouse'),
+  ours('ctr-crc', 'ctr run --until-end, kafka.checkCrc', ['kafka.checkCrc=true']),
   scripted('kafkajs', 'stock kafkajs eachBatch, JSON.parse, Map; no sink', 'stock-kafkajs.ts', true),
   scripted('platformatic', '@platformatic/kafka stream, JSON.parse, Map; no sink', 'platformatic-kafka.ts', true),
   java('flink', 'Apache Flink 2.2 on a MiniCluster, parallelism 2, Jackson, checkpoints; JSON lines', 'FlinkPeer'),
@@ -62,7 +66,12 @@ export async function warmUp(arena: Arena): Promise<void> {
   await runScripted('source', 'count-source.ts', arena, false, [])
 }
 
-async function runEngine(arena: Arena): Promise<Run> {
+/** The engine, with more `sets` than the defaults. */
+function ours(name: string, what: string, sets: readonly string[] = []): Contestant {
+  return { name, what, run: (arena) => runEngine(name, arena, sets) }
+}
+
+async function runEngine(contestant: string, arena: Arena, sets: readonly string[]): Promise<Run> {
   const { stand, events } = arena
   const name = fresh()
   const engine = startEngine(stand, {
@@ -70,16 +79,16 @@ async function runEngine(arena: Arena): Promise<Run> {
     groupId: name,
     database: name,
     untilEnd: true,
-    sets: [`engine.workers=${arena.workers}`],
+    sets: [`engine.workers=${arena.workers}`, ...sets],
   })
-  const { wallSeconds, usage, stdout } = await success('ctr run', engine, arena.runMaxMs)
-  if (!/^\s*ledger\s+exact/m.test(stdout)) throw new Error(`ctr: the ledger does not balance:\n${stdout}`)
+  const { wallSeconds, usage, stdout } = await success(contestant, engine, arena.runMaxMs)
+  if (!/^\s*ledger\s+exact/m.test(stdout)) throw new Error(`${contestant}: the ledger does not balance:\n${stdout}`)
   const sum = await sumOfWindows(stand.clickhouse, name)
-  if (sum !== events) throw new Error(`ctr: ctr_windows holds ${sum} events, ${events} were produced`)
-  sameRows(arena, 'ctr', await readRows(stand.clickhouse, name))
+  if (sum !== events) throw new Error(`${contestant}: ctr_windows holds ${sum} events, ${events} were produced`)
+  sameRows(arena, contestant, await readRows(stand.clickhouse, name))
   await stand.clickhouse.command(`DROP DATABASE ${name} SYNC`)
   const { running, draining } = engine.milestones
-  if (running === undefined || draining === undefined) throw new Error('ctr: the log does not say when it ran and drained')
+  if (running === undefined || draining === undefined) throw new Error(`${contestant}: the log does not say when it ran and drained`)
   return { seconds: (draining - running) / 1000, wallSeconds, ...usage }
 }
 
