@@ -1,7 +1,8 @@
 /**
  * Generator and engine at the same time, in one of the scenarios of scenarios.ts:
  *
- *   node perf/live.ts NAME [--rate 100_000] [--duration 60] [--window 10] [--settle 10] [--workers 1] [--json FILE] [--html FILE]
+ *   node perf/live.ts NAME [--rate 100_000] [--duration 60] [--window 10] [--settle 10] [--workers 1] [--set KEY=VALUE]
+ *   [--json FILE] [--html FILE]
  *
  * Every event is within what is forgiven, so all of them must be in ClickHouse in the end: the sums of impressions and of clicks are
  * compared with what was produced before anything is printed. The delay of a window is from the moment it may close (its end and the
@@ -19,6 +20,7 @@ import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
 import { formatCount } from '../src/cli/format.ts'
 import type { LoadResult } from '../src/cli/produce-load.ts'
 import { sleep } from '../src/clock.ts'
+import { ROLL_UPS } from '../src/sink/schema.ts'
 import { GENERATE_DEFAULTS } from '../src/source/generate.ts'
 import { behindOf, faultsOfLongRun, growthOf, type LongRun } from './judge.ts'
 import { renderPage } from './report-page.ts'
@@ -40,12 +42,14 @@ if (scenario === undefined) {
   process.exit(2)
 }
 const { rate, seconds, window = 10, settle = 10 } = scenario.defaults
-const defaults = { rate, duration: seconds, window, settle, workers: 1, json: '', html: '' }
+const defaults = { rate, duration: seconds, window, settle, workers: 1, set: '', json: '', html: '' }
 const options = scriptOptions(`perf/live.ts ${name}`, defaults, words)
 
-async function main(stand: Stand, { phases, backlog = false, long = false, what, sets: own = [], topicConfig }: Scenario): Promise<number> {
+async function main(stand: Stand, scenario: Scenario): Promise<number> {
+  const { phases, backlog = false, long = false, what, sets: own = [], topicConfig } = scenario
   const port = await freePort()
   const sets = [`http.port=${port}`, `window.size=${options.window}s`, `engine.workers=${options.workers}`, ...own]
+  if (options.set !== '') sets.push(options.set)
   const engineOptions = { topics: TOPICS, groupId: 'live', database: 'live', sets }
   const planned = phases({ rate: options.rate, seconds: options.duration })
   const sent: LoadResult[] = []
@@ -55,6 +59,8 @@ async function main(stand: Stand, { phases, backlog = false, long = false, what,
   const engine = startEngine(stand, engineOptions)
   await Promise.race([engine.consuming, sleep(START_MAX_MS)])
   if (engine.milestones.running === undefined) throw new Error('the engine does not get to counting')
+  if (scenario.rollUps === false)
+    for (const { refresh } of ROLL_UPS) await stand.clickhouse.command(`SYSTEM STOP VIEW db.${refresh}`, 'live')
   const sampling = startSampling(`http://127.0.0.1:${port}`, engine.pid)
   if (!backlog) for (const phase of planned) await produce(stand, phase, sent)
   const loadSeconds = sent.reduce((sum, one) => sum + one.seconds, 0)
