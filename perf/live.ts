@@ -177,7 +177,7 @@ function figuresOf({ events, run, long, samples, delays, cpuSeconds, peakRssByte
     ['products in memory at most', formatCount(Math.max(0, ...samples.map(({ products }) => products)))],
     ['engine, CPU s per million events', significant((cpuSeconds * 1e6) / events)],
     ['engine, peak RSS, MiB', formatCount(peakRssBytes / 2 ** 20)],
-    ...(!long && settledSeconds < GROWTH_SECONDS_MIN
+    ...((!long && settledSeconds < GROWTH_SECONDS_MIN) || growth.periods < 2
       ? []
       : ([
           ['engine, growth of RSS, MiB per hour', significant(growth.bytesPerHour / 2 ** 20)],
