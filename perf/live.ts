@@ -1,11 +1,13 @@
 /**
  * Generator and engine at the same time, in one of the scenarios of scenarios.ts:
  *
- *   node perf/live.ts NAME [--rate 100_000] [--duration 60] [--window 10] [--workers 1] [--json FILE] [--html FILE]
+ *   node perf/live.ts NAME [--rate 100_000] [--duration 60] [--window 10] [--settle 10] [--workers 1] [--set KEY=VALUE]
+ *   [--json FILE] [--html FILE]
  *
  * Every event is within what is forgiven, so all of them must be in ClickHouse in the end: the sums of impressions and of clicks are
  * compared with what was produced before anything is printed. The delay of a window is from the moment it may close (its end and the
- * out-of-orderness, by the wall clock, which the events' times follow) to the emission of its first row, by ClickHouse.
+ * out-of-orderness, by the wall clock, which the events' times follow) to the emission of its first row, by ClickHouse. The growth of
+ * memory is that after --settle seconds. A long run fails too when memory grows or the engine falls behind (judge.ts).
  */
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -18,8 +20,11 @@ import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
 import { formatCount } from '../src/cli/format.ts'
 import type { LoadResult } from '../src/cli/produce-load.ts'
 import { sleep } from '../src/clock.ts'
+import { ROLL_UPS } from '../src/sink/schema.ts'
+import { GENERATE_DEFAULTS } from '../src/source/generate.ts'
+import { behindOf, faultsOfLongRun, growthOf, type LongRun } from './judge.ts'
 import { renderPage } from './report-page.ts'
-import { type Sample, type Sampling, slopeOf, startSampling } from './samples.ts'
+import { type Sample, type Sampling, startSampling } from './samples.ts'
 import { type Phase, SCENARIOS, type Scenario } from './scenarios.ts'
 
 const PARTITIONS = 4
@@ -27,10 +32,8 @@ const OUT_OF_ORDERNESS_MS = 5_000
 const START_MAX_MS = 60_000
 const END_MAX_MS = 120_000
 const CATCH_UP_MAX_MS = 600_000
-/** The first part of a run is left out when the growth of memory is judged: things are still being allocated. */
-const WARM_UP_SHARE = 1 / 6
-/** Over a shorter time it says nothing. */
-const GROWTH_SAMPLES_MIN = 240
+/** Over a shorter time the growth of memory says nothing. */
+const GROWTH_SECONDS_MIN = 240
 
 const [name = '', ...words] = process.argv.slice(2)
 const scenario = SCENARIOS[name]
@@ -38,25 +41,31 @@ if (scenario === undefined) {
   console.error(`usage: node perf/live.ts ${Object.keys(SCENARIOS).join('|')} [--rate …] [--duration …] [--json FILE] [--html FILE]`)
   process.exit(2)
 }
-const { rate, seconds } = scenario.defaults
-const options = scriptOptions(`perf/live.ts ${name}`, { rate, duration: seconds, window: 10, workers: 1, json: '', html: '' }, words)
+const { rate, seconds, window = 10, settle = 10 } = scenario.defaults
+const defaults = { rate, duration: seconds, window, settle, workers: 1, set: '', json: '', html: '' }
+const options = scriptOptions(`perf/live.ts ${name}`, defaults, words)
 
-async function main(stand: Stand, { phases, backlog = false, what }: Scenario): Promise<number> {
+async function main(stand: Stand, scenario: Scenario): Promise<number> {
+  const { phases, backlog = false, long = false, what, sets: own = [], topicConfig } = scenario
   const port = await freePort()
-  const sets = [`http.port=${port}`, `window.size=${options.window}s`, `engine.workers=${options.workers}`]
+  const sets = [`http.port=${port}`, `window.size=${options.window}s`, `engine.workers=${options.workers}`, ...own]
+  if (options.set !== '') sets.push(options.set)
   const engineOptions = { topics: TOPICS, groupId: 'live', database: 'live', sets }
   const planned = phases({ rate: options.rate, seconds: options.duration })
   const sent: LoadResult[] = []
   // Creates the topics, which the engine wants to find.
-  await produce(stand, { rate: 0, seconds: 0, count: 1, generate: {} }, sent)
+  await produce(stand, { rate: 0, seconds: 0, count: 1, generate: {} }, sent, topicConfig)
   if (backlog) for (const phase of planned) await produce(stand, phase, sent)
   const engine = startEngine(stand, engineOptions)
   await Promise.race([engine.consuming, sleep(START_MAX_MS)])
   if (engine.milestones.running === undefined) throw new Error('the engine does not get to counting')
+  if (scenario.rollUps === false)
+    for (const { refresh } of ROLL_UPS) await stand.clickhouse.command(`SYSTEM STOP VIEW db.${refresh}`, 'live')
   const sampling = startSampling(`http://127.0.0.1:${port}`, engine.pid)
   if (!backlog) for (const phase of planned) await produce(stand, phase, sent)
   const loadSeconds = sent.reduce((sum, one) => sum + one.seconds, 0)
   const events = sent.reduce((sum, one) => sum + one.events, 0)
+  const loaded = sampling.samples.length
   await caughtUp(engine, sampling, events)
   await sampling.stop()
   const samples = sampling.samples.slice()
@@ -65,8 +74,20 @@ async function main(stand: Stand, { phases, backlog = false, what }: Scenario): 
   await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), END_MAX_MS)
   const faults = await faultsOf(stand, sent)
   const delays = backlog ? [] : await delaysOf(stand)
-  const figures = figuresOf({ events, loadSeconds, samples, delays, cpuSeconds: usage.cpuSeconds, peakRssBytes: usage.peakRssBytes })
-  const report = { kind: 'live', place: place(), scenario: name, what, options, events, usage, delays, samples, faults }
+  const products = await productsOf(stand)
+  const run: LongRun = {
+    samples: backlog ? samples : samples.slice(0, loaded),
+    settleSeconds: options.settle,
+    periodSeconds: options.window,
+    rate: options.rate,
+    produced: events / loadSeconds,
+    behindAtEnd: events - (samples[loaded - 1]?.events ?? 0),
+    products,
+    productsMade: Math.max(...planned.map(productsMade)),
+  }
+  if (long) faults.push(...faultsOfLongRun(run))
+  const figures = figuresOf({ events, run, long, samples, delays, cpuSeconds: usage.cpuSeconds, peakRssBytes: usage.peakRssBytes })
+  const report = { kind: 'live', place: place(), scenario: name, what, options, events, usage, delays, products, figures, samples, faults }
   if (options.json !== '') writeJson(options.json, report)
   for (const fault of faults) console.error(`WRONG: ${fault}`)
   if (faults.length > 0) return 1
@@ -77,9 +98,21 @@ async function main(stand: Stand, { phases, backlog = false, what }: Scenario): 
   return 0
 }
 
-async function produce(stand: Stand, { rate: wanted, seconds: time, count, generate }: Phase, sent: LoadResult[]): Promise<void> {
+async function produce(
+  stand: Stand,
+  { rate: wanted, seconds: time, count, generate }: Phase,
+  sent: LoadResult[],
+  topicConfig?: Scenario['topicConfig'],
+): Promise<void> {
   const end = count === undefined ? { durationMs: time * 1000 } : { count: Math.round(count) }
-  sent.push(await startLoad(stand, { partitions: PARTITIONS, generate, rate: wanted, ...end }).done)
+  const order = { partitions: PARTITIONS, generate, rate: wanted, ...end, ...(topicConfig === undefined ? {} : { topicConfig }) }
+  sent.push(await startLoad(stand, order).done)
+}
+
+/** How many products are alive at one time or another. */
+function productsMade({ seconds: time, generate }: Phase): number {
+  const { products, productsPerMinute } = { ...GENERATE_DEFAULTS, ...generate }
+  return products + Math.floor((productsPerMinute * time) / 60)
 }
 
 async function caughtUp(engine: Engine, { samples }: Sampling, events: number): Promise<void> {
@@ -93,13 +126,18 @@ async function caughtUp(engine: Engine, { samples }: Sampling, events: number): 
 
 async function faultsOf({ clickhouse }: Stand, sent: readonly LoadResult[]): Promise<string[]> {
   const [found] = await clickhouse.rows<{ impressions: number; clicks: number }>(
-    'SELECT sum(impressions) AS impressions, sum(clicks) AS clicks FROM db.ctr_windows',
+    'SELECT sum(impressions) AS impressions, sum(clicks) AS clicks FROM db.ctr_results FINAL',
     'live',
   )
   return (['impressions', 'clicks'] as const).flatMap((kind) => {
     const wanted = sent.reduce((sum, one) => sum + one[kind], 0)
-    return Number(found?.[kind]) === wanted ? [] : [`ctr_windows holds ${found?.[kind]} ${kind}, ${wanted} were produced`]
+    return Number(found?.[kind]) === wanted ? [] : [`ctr_results holds ${found?.[kind]} ${kind}, ${wanted} were produced`]
   })
+}
+
+async function productsOf({ clickhouse }: Stand): Promise<number> {
+  const [found] = await clickhouse.rows<{ products: number }>('SELECT uniqExact(product_id) AS products FROM db.ctr_results', 'live')
+  return Number(found?.products)
 }
 
 /** ms, of every window and task. */
@@ -114,31 +152,45 @@ async function delaysOf({ clickhouse }: Stand): Promise<number[]> {
 
 interface Measured {
   readonly events: number
-  readonly loadSeconds: number
+  readonly run: LongRun
+  /** Whether it is judged as one. */
+  readonly long: boolean
   readonly samples: readonly Sample[]
   readonly delays: readonly number[]
   readonly cpuSeconds: number
   readonly peakRssBytes: number
 }
 
-function figuresOf({ events, loadSeconds, samples, delays, cpuSeconds, peakRssBytes }: Measured): [string, string][] {
-  const settled = samples.slice(Math.floor(samples.length * WARM_UP_SHARE))
-  const growth = (slopeOf(settled, ({ rssBytes }) => rssBytes) * 3600) / 2 ** 20
+type Figure = readonly [name: string, value: string]
+
+function figuresOf({ events, run, long, samples, delays, cpuSeconds, peakRssBytes }: Measured): Figure[] {
+  const growth = growthOf(run)
+  const settledSeconds = (run.samples.at(-1)?.seconds ?? 0) - run.settleSeconds
   const rates = samples.slice(1).map((sample, i) => (sample.events - samples[i]!.events) / (sample.seconds - samples[i]!.seconds))
   return [
     ['events, all in the results', formatCount(events)],
-    ['events/s produced', formatCount(events / loadSeconds)],
+    ['events/s produced', formatCount(run.produced)],
     ['events/s read at most, over a second', formatCount(Math.max(0, ...rates))],
     ['records behind at most', formatCount(Math.max(0, ...samples.map(({ lag }) => lag)))],
+    ...(long ? [['records behind once it runs, p99', formatCount(behindOf(run).p99)] as const] : []),
+    ['products in the results', formatCount(run.products)],
+    ['products in memory at most', formatCount(Math.max(0, ...samples.map(({ products }) => products)))],
     ['engine, CPU s per million events', significant((cpuSeconds * 1e6) / events)],
     ['engine, peak RSS, MiB', formatCount(peakRssBytes / 2 ** 20)],
-    ...(settled.length < GROWTH_SAMPLES_MIN ? [] : [['engine, growth of RSS, MiB per hour', significant(growth)] as [string, string]]),
+    ...((!long && settledSeconds < GROWTH_SECONDS_MIN) || growth.periods < 2
+      ? []
+      : ([
+          ['engine, growth of RSS, MiB per hour', significant(growth.bytesPerHour / 2 ** 20)],
+          [`engine, growth of RSS over ${settledSeconds.toFixed(0)} s, % of its mean`, significant(growth.share * 100)],
+        ] as const)),
     ...(delays.length === 0
       ? []
-      : ([0.5, 0.99, 1] as const).map((share): [string, string] => [
-          `a window's rows after it may close, ms, ${share === 1 ? 'max' : `p${share * 100}`}`,
-          quantile(delays, share).toFixed(0),
-        ])),
+      : ([0.5, 0.99, 1] as const).map(
+          (share): Figure => [
+            `a window's rows after it may close, ms, ${share === 1 ? 'max' : `p${share * 100}`}`,
+            quantile(delays, share).toFixed(0),
+          ],
+        )),
   ]
 }
 
@@ -153,6 +205,7 @@ function charts(samples: readonly Sample[]): { title: string; unit: string; x: n
     { title: 'events read', unit: 'per second', x, y: perSecond(({ events }) => events) },
     { title: 'records behind', unit: 'records', x, y: samples.map(({ lag }) => lag) },
     { title: 'rows written', unit: 'per second', x, y: perSecond(({ rows }) => rows) },
+    { title: 'products in memory', unit: 'products', x, y: samples.map(({ products }) => products) },
     { title: 'memory', unit: 'MiB', x, y: samples.map(({ rssBytes }) => rssBytes / 2 ** 20) },
     { title: 'processor', unit: 'cores', x, y: perSecond(({ cpuSeconds }) => cpuSeconds) },
   ]
@@ -166,4 +219,4 @@ async function freePort(): Promise<number> {
   return port
 }
 
-await runScript(() => withStand((stand) => main(stand, scenario)))
+await runScript(() => withStand((stand) => main(stand, scenario), scenario.brokerProperties))

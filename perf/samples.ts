@@ -9,6 +9,8 @@ export interface Sample {
   readonly events: number
   readonly lag: number
   readonly rows: number
+  /** In memory. */
+  readonly products: number
   readonly rssBytes: number
   /** User and system time so far. */
   readonly cpuSeconds: number
@@ -52,6 +54,7 @@ async function takeSample(url: string, pid: number, began: number): Promise<Samp
     events: sumOf(text, 'ctr_events_processed_total'),
     lag: sumOf(text, 'ctr_consumer_lag_records'),
     rows: sumOf(text, 'ctr_rows_written_total'),
+    products: sumOf(text, 'ctr_active_products'),
     ...process,
   }
 }
@@ -69,18 +72,4 @@ function processFigures(pid: number): Pick<Sample, 'rssBytes' | 'cpuSeconds'> {
   // After the name, which may hold spaces: state is field 3, utime and stime are 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return { rssBytes: Number(kibibytes) * 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND }
-}
-
-/** By how much a second `of` grows per second, by least squares; 0 of fewer than two samples. */
-export function slopeOf(samples: readonly Sample[], of: (sample: Sample) => number): number {
-  const n = samples.length
-  const meanX = samples.reduce((sum, { seconds }) => sum + seconds, 0) / n
-  const meanY = samples.reduce((sum, sample) => sum + of(sample), 0) / n
-  let up = 0
-  let down = 0
-  for (const sample of samples) {
-    up += (sample.seconds - meanX) * (of(sample) - meanY)
-    down += (sample.seconds - meanX) ** 2
-  }
-  return down === 0 || n === 0 ? 0 : up / down
 }

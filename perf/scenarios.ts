@@ -17,17 +17,36 @@ export interface ScenarioOptions {
   readonly seconds: number
 }
 
+interface ScenarioDefaults extends ScenarioOptions {
+  /** Size of windows in seconds, 10 when absent. */
+  readonly window?: number
+  /** So many seconds are left out when the growth of memory is judged: things are still being allocated. */
+  readonly settle?: number
+}
+
 export interface Scenario {
   readonly what: string
-  readonly defaults: ScenarioOptions
+  readonly defaults: ScenarioDefaults
   /** The engine starts when all has been produced. */
   readonly backlog?: boolean
+  /** Memory must not grow, and the engine must keep up (judge.ts). */
+  readonly long?: boolean
+  /** More `key=value` for the engine. */
+  readonly sets?: readonly string[]
+  /** Without the minutely and hourly tables: ClickHouse does not refresh them. */
+  readonly rollUps?: false
+  /** Of topics, and of the broker: lines of server.properties. */
+  readonly topicConfig?: Readonly<Record<string, string>>
+  readonly brokerProperties?: Record<string, string>
   readonly phases: (options: ScenarioOptions) => readonly Phase[]
 }
 
 /** Within what is forgiven: no event is late, so that every one must be in a row in the end. */
 const PUNCTUAL: Partial<GenerateOptions> = { disorderMs: 2_000, products: 1_000 }
 const BURST = 4
+
+/** In half an hour 4 million products take the places of others. */
+const SOAK: Partial<GenerateOptions> = { ...PUNCTUAL, products: 1_000_000, productsPerMinute: 4_000_000 / 30, skew: 0 }
 
 /** By the name that `npm run perf -- NAME` takes. */
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
@@ -57,8 +76,15 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     phases: ({ rate, seconds }) => [{ rate: 0, seconds: 0, count: rate * seconds, generate: PUNCTUAL }],
   },
   soak: {
-    what: '5,000,000 products, all alike, for long',
-    defaults: { rate: 500_000, seconds: 1800 },
-    phases: ({ rate, seconds }) => [{ rate, seconds, generate: { ...PUNCTUAL, products: 5_000_000, skew: 0 } }],
+    what: '1,000,000 products, all alike, of which every minute 133,333 go and others come, for long; no roll-ups',
+    defaults: { rate: 500_000, seconds: 1800, window: 60, settle: 300 },
+    long: true,
+    sets: ['state.ttl=2m'],
+    // A refresh computes the last eleven minutes, here 12 million rows: every 30 s 20 s of CPU, which a machine shared with the rest lacks.
+    rollUps: false,
+    // A gibibyte of each partition is kept, which is most of a minute: the disk is not large enough for half an hour.
+    topicConfig: { 'retention.ms': '-1', 'retention.bytes': `${2 ** 30}`, 'segment.bytes': `${2 ** 27}`, 'file.delete.delay.ms': '1000' },
+    brokerProperties: { 'log.retention.check.interval.ms': '5000' },
+    phases: ({ rate, seconds }) => [{ rate, seconds, generate: SOAK }],
   },
 }

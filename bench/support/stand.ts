@@ -13,11 +13,11 @@ export interface Stand {
   readonly folder: string
 }
 
-/** Runs `body` on a stand. A SIGINT or SIGTERM takes the stand down and rejects. */
-export async function withStand<T>(body: (stand: Stand) => Promise<T>): Promise<T> {
+/** Runs `body` on a stand, its broker with these properties besides. A SIGINT or SIGTERM takes the stand down and rejects. */
+export async function withStand<T>(body: (stand: Stand) => Promise<T>, properties: Record<string, string> = {}): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'ctr-stand-'))
   const starting = {
-    broker: startBroker({ own: true }),
+    broker: startBroker({ own: true, properties }),
     clickhouse: startClickHouse(),
   }
   const interrupted = new Promise<never>((_, reject) => {

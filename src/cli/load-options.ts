@@ -21,6 +21,7 @@ export function addLoadOptions(command: Command): Command {
     .option('--duration <time>', 'end after this time', durationArgument)
     .option('--count <n>', 'end after this many events', positiveArgument)
     .option('--products <n>', 'how many products (default: 1000)', positiveArgument)
+    .option('--new-products <n>', 'so many more come per minute, each in place of the oldest', countArgument, 0)
     .addOption(choice('--popularity <kind>', 'how products are drawn', ['zipf', 'uniform']).default('zipf'))
     .option('--skew <n>', 'exponent of zipf', skewArgument, 1)
     .option('--users <n>', 'how many users', positiveArgument, 100_000)

@@ -39,6 +39,7 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
       generate: {
         seed: options.seed,
         products: options.products ?? profile?.products ?? PRODUCTS,
+        productsPerMinute: options.newProducts,
         skew: options.popularity === 'uniform' ? 0 : options.skew,
         users: options.users,
         clickShare: options.clicks,

@@ -64,6 +64,8 @@ export interface LoadOptions extends ConfigOptions {
   readonly duration?: number
   readonly count?: number
   readonly products?: number
+  /** Per minute. */
+  readonly newProducts: number
   readonly popularity: 'zipf' | 'uniform'
   /** Exponent of zipf. */
   readonly skew: number

@@ -19,12 +19,15 @@ import {
 } from './event-template.ts'
 import { Popularity } from './popularity.ts'
 import { Random } from './random.ts'
+import { PRODUCTS_END, Turnover } from './turnover.ts'
 
 /** Times in ms, shares from 0 to 1. */
 export interface GenerateOptions {
   readonly seed: number
   /** Number of products, `p-0001` and on. */
   readonly products: number
+  /** So many more come per minute, each in place of the oldest. */
+  readonly productsPerMinute: number
   /** The weight of the product of rank r is r^-skew: 0 is uniform, 1 is Zipf's law. */
   readonly skew: number
   readonly users: number
@@ -48,6 +51,8 @@ export interface GenerateOptions {
 export interface GenerateShare {
   /** Indices of the products, ascending. */
   readonly products: Int32Array
+  /** Whether a product that comes later, by its index, is one of the share. */
+  readonly owns: (product: number) => boolean
   readonly stream: number
   readonly streams: number
 }
@@ -56,6 +61,7 @@ export interface GenerateShare {
 export const GENERATE_DEFAULTS: GenerateOptions = {
   seed: 1,
   products: 1000,
+  productsPerMinute: 0,
   skew: 1,
   users: 100_000,
   clickShare: 0.2,
@@ -115,6 +121,7 @@ export class EventGenerator {
   /** By click + 2 * camel. */
   readonly #templates: readonly EventTemplate[]
   readonly #products: Int32Array | undefined
+  readonly #turnover: Turnover | undefined
   readonly #clickBelow: number
   readonly #lateBelow: number
   readonly #invalidBelow: number
@@ -130,10 +137,14 @@ export class EventGenerator {
   constructor(options: GenerateOptions, share?: GenerateShare) {
     const { stream, streams } = share ?? { stream: 0, streams: 1 }
     this.#options = options
-    this.#products = share?.products
+    if (options.productsPerMinute > 0) {
+      const all = () => Int32Array.from({ length: options.products }, (_, index) => index)
+      this.#turnover = new Turnover(options, share?.products ?? all(), share?.owns ?? (() => true))
+    }
+    this.#products = this.#turnover?.alive ?? share?.products
     this.#random = new Random(options.seed, stream)
     this.#popularity = new Popularity(options.products, options.skew, share?.products)
-    this.#productDigits = productDigitsOf(options.products)
+    this.#productDigits = productDigitsOf(options)
     const digits = Math.max(6, String(options.users).length)
     const form = { ...options, productDigits: this.#productDigits, userDigits: userDigitsOf(options.userIds, digits) }
     this.#userDigits = form.userDigits
@@ -164,6 +175,8 @@ export class EventGenerator {
       return
     }
     this.repeated = false
+    const turnover = this.#turnover
+    if (turnover !== undefined && now >= turnover.dueAt) turnover.moveOn(now)
     const product = this.#popularity.draw(random)
     this.product = this.#products === undefined ? product : (this.#products[product] ?? 0)
     this.#user = random.below(options.users)
@@ -267,13 +280,17 @@ export class EventGenerator {
   }
 }
 
-/** The id of a product of so many, by its index. */
-export function productId(index: number, products: number): string {
-  return `p-${String(index + 1).padStart(productDigitsOf(products), '0')}`
+/** What makes the ids of products. */
+export type ProductIds = Pick<GenerateOptions, 'products' | 'productsPerMinute'>
+
+/** The id of a product, by its index. */
+export function productId(index: number, ids: ProductIds): string {
+  return `p-${String(index + 1).padStart(productDigitsOf(ids), '0')}`
 }
 
-function productDigitsOf(products: number): number {
-  return Math.max(4, String(products).length)
+/** Room for all that will ever be. */
+function productDigitsOf({ products, productsPerMinute }: ProductIds): number {
+  return Math.max(4, String(productsPerMinute > 0 ? PRODUCTS_END : products).length)
 }
 
 /** `value` in decimal, at `at`, with leading zeros to `digits`. */

@@ -10,7 +10,7 @@
  * Record timestamps are the moment an event was made; event times lie before it by disorder and lateness.
  */
 
-import { EventGenerator, type GenerateOptions, productId } from './generate.ts'
+import { EventGenerator, type GenerateOptions, type ProductIds, productId } from './generate.ts'
 import { murmur2 } from './murmur2.ts'
 import { weightOf } from './popularity.ts'
 import { RecordBatchWriter } from './record-batch-writer.ts'
@@ -61,7 +61,7 @@ interface Strand {
 const SLICE_EVENTS = 256
 
 /** How often each partition is drawn, of 1 in all: indexed by its number. */
-export function partitionShares(options: Pick<LanesOptions, 'products' | 'skew' | 'partitions'>): Float64Array {
+export function partitionShares(options: ProductIds & Pick<LanesOptions, 'skew' | 'partitions'>): Float64Array {
   return sharesOf(placeProducts(options), options)
 }
 
@@ -103,7 +103,12 @@ export class Lanes {
       const share = shares[partition] ?? 0
       const products = placed[partition] ?? new Int32Array(0)
       return {
-        generator: new EventGenerator(options, { products, stream: partition, streams: partitions }),
+        generator: new EventGenerator(options, {
+          products,
+          owns: (product) => placeOf(product, options) === partition,
+          stream: partition,
+          streams: partitions,
+        }),
         impressions: lanes[partition] as Lane,
         clicks: lanes[topics === 2 ? partitions + partition : partition] as Lane,
         share: share / this.share,
@@ -216,12 +221,18 @@ export function partitionOf(key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions
 }
 
+/** The partition of a product, by its index. */
+function placeOf(product: number, options: ProductIds & Pick<LanesOptions, 'partitions'>): number {
+  return partitionOf(Buffer.from(productId(product, options)), options.partitions)
+}
+
 /** By partition: the indices of its products, ascending. */
-function placeProducts({ products, partitions }: Pick<LanesOptions, 'products' | 'partitions'>): Int32Array[] {
+function placeProducts(options: ProductIds & Pick<LanesOptions, 'partitions'>): Int32Array[] {
+  const { products, partitions } = options
   const where = new Int32Array(products)
   const counts = new Int32Array(partitions)
   for (let product = 0; product < products; product++) {
-    const partition = partitionOf(Buffer.from(productId(product, products)), partitions)
+    const partition = placeOf(product, options)
     where[product] = partition
     counts[partition] = (counts[partition] ?? 0) + 1
   }

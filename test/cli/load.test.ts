@@ -249,6 +249,7 @@ describe('ctr load', () => {
     lateBy: 60_000,
     invalid: 0,
     duplicates: 0,
+    newProducts: 0,
     disorder: 2000,
     keys: 'snake',
     userIds: 'number',

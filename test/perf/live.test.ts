@@ -1,18 +1,12 @@
 import { expect, test } from 'vitest'
 import { renderPage } from '../../perf/report-page.ts'
-import { type Sample, slopeOf, sumOf } from '../../perf/samples.ts'
+import { sumOf } from '../../perf/samples.ts'
 import { SCENARIOS } from '../../perf/scenarios.ts'
 import { GENERATE_DEFAULTS } from '../../src/source/generate.ts'
 
 test('a metric is summed over its labels, and no other that begins like it', () => {
   const text = '# HELP a_total x\na_total{topic="i"} 3\na_total{topic="c"} 4.5\na_total_more 100\nb 7\n'
   expect([sumOf(text, 'a_total'), sumOf(text, 'b'), sumOf(text, 'c')]).toEqual([7.5, 7, 0])
-})
-
-test('the slope of what grows evenly is its growth, of nothing it is 0', () => {
-  const sample = (seconds: number): Sample => ({ seconds, events: 0, lag: 0, rows: 0, rssBytes: 100 + 8 * seconds, cpuSeconds: 0 })
-  expect(slopeOf([1, 2, 5, 9].map(sample), ({ rssBytes }) => rssBytes)).toBeCloseTo(8, 9)
-  expect([slopeOf([], ({ rssBytes }) => rssBytes), slopeOf([sample(1)], ({ rssBytes }) => rssBytes)]).toEqual([0, 0])
 })
 
 test.each(Object.entries(SCENARIOS))('the load of %s lasts as long as it should, and no event of it is late', (_, { phases, defaults }) => {

@@ -115,12 +115,13 @@ describe('generated events', () => {
   })
 
   test('have product and user numbers with as many digits as it takes', () => {
-    const generator = new EventGenerator({ ...GENERATE_DEFAULTS, products: 1_234_567, users: 12_345_678, skew: 0 })
-    expect(productId(1_234_566, 1_234_567)).toBe('p-1234567')
+    const options = { ...GENERATE_DEFAULTS, products: 1_234_567, users: 12_345_678, skew: 0 }
+    const generator = new EventGenerator(options)
+    expect(productId(1_234_566, { products: 1_234_567, productsPerMinute: 0 })).toBe('p-1234567')
     generator.next(NOW)
     const value = Buffer.alloc(generator.valueBytes)
     generator.writeValue(value, 0)
-    expect(JSON.parse(value.toString())).toMatchObject({ product_id: productId(generator.product, 1_234_567) })
+    expect(JSON.parse(value.toString())).toMatchObject({ product_id: productId(generator.product, options) })
     expect(value.toString()).toMatch(/"user_id":"u-\d{8}"/)
   })
 
@@ -176,7 +177,7 @@ describe('generated events', () => {
   test('of a share are of its products alone, with ids that no other share has', () => {
     const products = Int32Array.of(3, 7, 8)
     const ids = [0, 1].flatMap((stream) => {
-      const generator = new EventGenerator({ ...GENERATE_DEFAULTS, products: 10 }, { products, stream, streams: 2 })
+      const generator = new EventGenerator({ ...GENERATE_DEFAULTS, products: 10 }, { products, owns: () => false, stream, streams: 2 })
       return Array.from({ length: 12_000 }, () => {
         generator.next(NOW)
         expect(products).toContain(generator.product)

@@ -51,18 +51,21 @@ describe('a bounded run', () => {
     expect([...handler.endOffsets.values()]).toEqual(lengths.map((length) => [length]))
   })
 
-  test('puts impressions in the first topic and clicks in the second, each product in the partition of its key', async () => {
-    const handler = await runBounded()
-    for (const [name, records] of handler.records) {
-      const [topicIndex, partition] = name.split('/').map(Number)
-      for (const { key, value } of records) {
-        const event = JSON.parse(value?.toString() ?? '')
-        expect(event.event_type).toBe(topicIndex === 0 ? 'impression' : 'click')
-        expect(event.product_id).toBe(key?.toString())
-        expect(partitionOf(key ?? Buffer.alloc(0), 3)).toBe(partition)
+  test.each([0, 50_000])(
+    'puts impressions and clicks in their topics, products in the partition of their key, %i new ones a minute',
+    async (productsPerMinute) => {
+      const handler = await runBounded({ productsPerMinute })
+      for (const [name, records] of handler.records) {
+        const [topicIndex, partition] = name.split('/').map(Number)
+        for (const { key, value } of records) {
+          const event = JSON.parse(value?.toString() ?? '')
+          expect(event.event_type).toBe(topicIndex === 0 ? 'impression' : 'click')
+          expect(event.product_id).toBe(key?.toString())
+          expect(partitionOf(key ?? Buffer.alloc(0), 3)).toBe(partition)
+        }
       }
-    }
-  })
+    },
+  )
 
   test('gives the same events in every partition whatever the batch size and pacing', async () => {
     const options = { lateShare: 0.05, invalidShare: 0.02, count: 3000 }
@@ -70,6 +73,8 @@ describe('a bounded run', () => {
     expect(contents(await runBounded({ ...options, batchBytes: 1024 }))).toEqual(expected)
     expect(contents(await runBounded({ ...options, rate: 20_000 }))).toEqual(expected)
     expect(contents(await runBounded({ ...options, seed: 2 }))).not.toEqual(expected)
+    const moving = { ...options, productsPerMinute: 50_000 }
+    expect(contents(await runBounded({ ...moving, rate: 20_000 }))).toEqual(contents(await runBounded(moving)))
   })
 
   test('has late and invalid events in about the shares asked for, by the oracle', async () => {

@@ -1,8 +1,15 @@
 import { expect, test } from 'vitest'
 import { GENERATE_DEFAULTS } from '../../src/source/generate.ts'
-import { Lanes, type LanesOptions, partitionShares } from '../../src/source/lanes.ts'
+import { Lanes, type LanesOptions, partitionShares, seal } from '../../src/source/lanes.ts'
 
 const OPTIONS: LanesOptions = { ...GENERATE_DEFAULTS, topics: 2, partitions: 4, batchBytes: 1 << 24, startTime: 1_659_304_800_000 }
+
+/** The bytes of every lane that has any. */
+function bytesOf(options: Partial<LanesOptions>): string[] {
+  const lanes = new Lanes({ ...OPTIONS, ...options })
+  while (lanes.generated < lanes.total) lanes.generate(1000, 0)
+  return lanes.lanes.filter(({ writer }) => writer.count > 0).map((lane) => lane.writer.bytes.toString('latin1', 0, seal(lane)))
+}
 
 function counts(options: Partial<LanesOptions>, chunk: number, generated = Number.POSITIVE_INFINITY): number[] {
   const lanes = new Lanes({ ...OPTIONS, ...options })
@@ -31,6 +38,13 @@ test('some partitions alone get what they get among all', () => {
   expect([odd[0], odd[2], even[1], even[3]]).toEqual([0, 0, 0, 0])
 })
 
+test('products that come and go do so whoever makes the other partitions', () => {
+  const options = { topics: 1 as const, count: 5000, eventRate: 1000, products: 100, productsPerMinute: 6000 }
+  const [first, second, third, fourth] = bytesOf(options)
+  expect(bytesOf({ ...options, only: [1, 3] })).toEqual([second, fourth])
+  expect(bytesOf({ ...options, only: [2, 0] })).toEqual([first, third])
+})
+
 test('more partitions than are due at once are served in turns, nearly evenly', () => {
   const lanes = new Lanes({ ...OPTIONS, partitions: 64, products: 5000, skew: 0 })
   for (let i = 0; i < 640; i++) expect(lanes.generate(1, 0)).toBeGreaterThanOrEqual(1)
@@ -40,7 +54,7 @@ test('more partitions than are due at once are served in turns, nearly evenly', 
 })
 
 test('shares are those of the products popularity, 1 in all', () => {
-  const shares = partitionShares({ products: 1, skew: 1, partitions: 3 })
+  const shares = partitionShares({ products: 1, productsPerMinute: 0, skew: 1, partitions: 3 })
   expect([...shares].sort()).toEqual([0, 0, 1])
   expect(partitionShares(OPTIONS).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12)
 })
