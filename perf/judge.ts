@@ -29,6 +29,9 @@ export interface LongRun {
   /** Products in the results, and how many were alive at one time or another. */
   readonly products: number
   readonly productsMade: number
+  /** Of every window and task, ms, ascending; judged when there is a bound. */
+  readonly delays: readonly number[]
+  readonly delayMaxMs: number | undefined
 }
 
 export interface Growth {
@@ -81,5 +84,9 @@ export function faultsOfLongRun(run: LongRun): string[] {
   if (!(behindAtEnd <= behindMax)) faults.push(`the engine was ${behindAtEnd} events behind when the load ended, more than ${behindMax}`)
   if (!(produced >= RATE_MIN * rate)) faults.push(`the load made ${produced.toFixed(0)} events a second, not ${rate}`)
   if (!(products >= SEEN_MIN * productsMade)) faults.push(`the results have ${products} products of ${productsMade}`)
+  const delay = quantile(run.delays, 0.99)
+  if (run.delayMaxMs !== undefined && !(delay <= run.delayMaxMs)) {
+    faults.push(`rows came ${delay.toFixed(0)} ms after their window might close (p99), later than ${run.delayMaxMs}`)
+  }
   return faults
 }

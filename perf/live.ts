@@ -6,8 +6,8 @@
  *
  * Every event is within what is forgiven, so all of them must be in ClickHouse in the end: the sums of impressions and of clicks are
  * compared with what was produced before anything is printed. The delay of a window is from the moment it may close (its end and the
- * out-of-orderness, by the wall clock, which the events' times follow) to the emission of its first row, by ClickHouse. The growth of
- * memory is that after --settle seconds. A long run fails too when memory grows or the engine falls behind (judge.ts).
+ * out-of-orderness, by the wall clock, which the events' times follow) to the insertion of its last row, by ClickHouse's clock. The growth
+ * of memory is that after --settle seconds. A long run fails too when memory grows or the engine falls behind (judge.ts).
  */
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -66,6 +66,7 @@ async function main(stand: Stand, scenario: Scenario): Promise<number> {
   const loadSeconds = sent.reduce((sum, one) => sum + one.seconds, 0)
   const events = sent.reduce((sum, one) => sum + one.events, 0)
   const loaded = sampling.samples.length
+  const loadedAt = Date.now()
   await caughtUp(engine, sampling, events)
   await sampling.stop()
   const samples = sampling.samples.slice()
@@ -73,7 +74,7 @@ async function main(stand: Stand, scenario: Scenario): Promise<number> {
   const { usage } = await success('the engine', engine, END_MAX_MS)
   await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), END_MAX_MS)
   const faults = await faultsOf(stand, sent)
-  const delays = backlog ? [] : await delaysOf(stand)
+  const delays = backlog ? [] : await delaysOf(stand, loadedAt)
   const products = await productsOf(stand)
   const run: LongRun = {
     samples: backlog ? samples : samples.slice(0, loaded),
@@ -84,9 +85,11 @@ async function main(stand: Stand, scenario: Scenario): Promise<number> {
     behindAtEnd: events - (samples[loaded - 1]?.events ?? 0),
     products,
     productsMade: Math.max(...planned.map(productsMade)),
+    delays,
+    delayMaxMs: scenario.delayMaxMs,
   }
   if (long) faults.push(...faultsOfLongRun(run))
-  const figures = figuresOf({ events, run, long, samples, delays, cpuSeconds: usage.cpuSeconds, peakRssBytes: usage.peakRssBytes })
+  const figures = figuresOf({ events, run, long, samples, cpuSeconds: usage.cpuSeconds, peakRssBytes: usage.peakRssBytes })
   const report = { kind: 'live', place: place(), scenario: name, what, options, events, usage, delays, products, figures, samples, faults }
   if (options.json !== '') writeJson(options.json, report)
   for (const fault of faults) console.error(`WRONG: ${fault}`)
@@ -140,11 +143,11 @@ async function productsOf({ clickhouse }: Stand): Promise<number> {
   return Number(found?.products)
 }
 
-/** ms, of every window and task. */
-async function delaysOf({ clickhouse }: Stand): Promise<number[]> {
+/** ms, of every window and task that may close before the load ended: no event is late, so its rows come once. */
+async function delaysOf({ clickhouse }: Stand, loadedAt: number): Promise<number[]> {
   const rows = await clickhouse.rows<{ delay: number }>(
-    `SELECT toUnixTimestamp64Milli(min(emitted_at)) - toUnixTimestamp64Milli(window_end) - ${OUT_OF_ORDERNESS_MS} AS delay
-     FROM db.ctr_results GROUP BY window_end, task HAVING window_end < (SELECT max(window_end) FROM db.ctr_results)`,
+    `SELECT toUnixTimestamp64Milli(max(inserted_at)) - toUnixTimestamp64Milli(window_end) - ${OUT_OF_ORDERNESS_MS} AS delay
+     FROM db.ctr_results GROUP BY window_end, task HAVING toUnixTimestamp64Milli(window_end) < ${loadedAt} - 2 * ${OUT_OF_ORDERNESS_MS}`,
     'live',
   )
   return rows.map(({ delay }) => Number(delay)).sort((a, b) => a - b)
@@ -156,14 +159,13 @@ interface Measured {
   /** Whether it is judged as one. */
   readonly long: boolean
   readonly samples: readonly Sample[]
-  readonly delays: readonly number[]
   readonly cpuSeconds: number
   readonly peakRssBytes: number
 }
 
 type Figure = readonly [name: string, value: string]
 
-function figuresOf({ events, run, long, samples, delays, cpuSeconds, peakRssBytes }: Measured): Figure[] {
+function figuresOf({ events, run, long, samples, cpuSeconds, peakRssBytes }: Measured): Figure[] {
   const growth = growthOf(run)
   const settledSeconds = (run.samples.at(-1)?.seconds ?? 0) - run.settleSeconds
   const rates = samples.slice(1).map((sample, i) => (sample.events - samples[i]!.events) / (sample.seconds - samples[i]!.seconds))
@@ -183,12 +185,12 @@ function figuresOf({ events, run, long, samples, delays, cpuSeconds, peakRssByte
           ['engine, growth of RSS, MiB per hour', significant(growth.bytesPerHour / 2 ** 20)],
           [`engine, growth of RSS over ${settledSeconds.toFixed(0)} s, % of its mean`, significant(growth.share * 100)],
         ] as const)),
-    ...(delays.length === 0
+    ...(run.delays.length === 0
       ? []
       : ([0.5, 0.99, 1] as const).map(
           (share): Figure => [
             `a window's rows after it may close, ms, ${share === 1 ? 'max' : `p${share * 100}`}`,
-            quantile(delays, share).toFixed(0),
+            quantile(run.delays, share).toFixed(0),
           ],
         )),
   ]

@@ -27,6 +27,8 @@ const RUN: LongRun = {
   behindAtEnd: 400_000,
   products: 5_000_000,
   productsMade: 5_000_000,
+  delays: [300],
+  delayMaxMs: undefined,
 }
 
 const rss = ({ rssBytes }: Sample) => rssBytes
@@ -76,4 +78,6 @@ test('a good run has no fault, and a bad one the fault it has', () => {
   expect(faults({ samples: behind(0.02) })).toEqual([expect.stringContaining('records behind (p99)')])
   expect(faults({ samples: RUN.samples.slice(0, 500) })).toEqual([expect.stringContaining('too few')])
   expect(faults({ samples: [] })).toHaveLength(2)
+  expect(faults({ delayMaxMs: 300 })).toEqual([])
+  expect(faults({ delayMaxMs: 299 })).toEqual([expect.stringContaining('300 ms after their window might close (p99), later than 299')])
 })
