@@ -7,8 +7,8 @@
  */
 import { formatCount } from '../src/cli/format.ts'
 import type { BenchReport } from './bench-report.ts'
-import { type Arena, CONTESTANTS, type Contestant, type Run, warmUp } from './contestants.ts'
-import { BACKLOG_FROM, startLoad } from './support/load.ts'
+import { type Arena, CONTESTANTS, type Contestant, warmUp } from './contestants.ts'
+import { loadBacklog, type Run, runMaxMs } from './support/backlog.ts'
 import { scriptOptions } from './support/options.ts'
 import { describePlace, median, type Place, place, significant, table, writeJson } from './support/report.ts'
 import { runScript, withStand } from './support/stand.ts'
@@ -36,11 +36,6 @@ export const END_TO_END_DEFAULTS = { events: 10_000_000, rounds: 3, workers: 1, 
 
 const PRODUCTS = 1000
 const PARTITIONS = 4
-/** Of event time: the events spread over a window per million. */
-const EVENT_RATE = 100_000
-/** Ten times slower than stock kafkajs on a small machine. */
-const RUN_EVENTS_PER_SECOND_MIN = 30_000
-const RUN_START_MAX_MS = 60_000
 
 /** Produces, lets all run in turns, and gives what was measured. */
 export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOptions): Promise<EndToEndReport> {
@@ -51,20 +46,9 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
   const { ready: contestants, notRun } = await prepared(CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name)))
   for (const { name, reason } of notRun) say(`not run: ${name}: ${reason}`)
   return withStand(async (stand) => {
-    const load = startLoad(stand, {
-      partitions: PARTITIONS,
-      generate: { products: PRODUCTS },
-      rate: 0,
-      count: events,
-      startTime: BACKLOG_FROM,
-      eventRate: EVENT_RATE,
-    })
-    const loaded = await load.done
-    if (loaded.impressions + loaded.clicks !== events)
-      throw new Error(`${loaded.impressions + loaded.clicks} events were produced, not ${events}`)
+    const loaded = await loadBacklog(stand, { events, partitions: PARTITIONS, generate: { products: PRODUCTS } })
     say(`produced ${formatCount(events)} events in ${loaded.seconds.toFixed(1)} s (${formatCount(events / loaded.seconds)}/s)`)
-    const runMaxMs = RUN_START_MAX_MS + (events / RUN_EVENTS_PER_SECOND_MIN) * 1000
-    const arena: Arena = { stand, events, workers, runMaxMs, reference: undefined }
+    const arena: Arena = { stand, events, workers, runMaxMs: runMaxMs(events), reference: undefined }
     // The broker's own code is compiled, and its files are in the page cache, before anybody is measured.
     await warmUp(arena)
     const runs = new Map<Contestant, Run[]>(contestants.map((one) => [one, []]))
