@@ -2,29 +2,16 @@
  * Who takes part in the end-to-end bench. Each runs in a process of its own over the same topics and is checked before it counts: every
  * event that was produced must have been read, and whoever makes rows must make the same ones.
  */
-import { randomUUID } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { VERSION_UNIT } from '../src/sink/row-binary.ts'
 import type { OracleRow } from '../test/support/oracle.ts'
+import { fresh, type Run, runEngine } from './support/backlog.ts'
 import { buildJava, buildLibrdkafka, type Program } from './support/build.ts'
 import { finished, startChild, startProgram, success } from './support/child.ts'
-import { startEngine } from './support/engine.ts'
 import { TOPICS } from './support/load.ts'
-import { byKey, compareRows, type Rows, readRows, sumOfWindows } from './support/rows.ts'
+import { byKey, compareRows, type Rows, readRows } from './support/rows.ts'
 import type { Stand } from './support/stand.ts'
-
-/** One run of one contestant. */
-export interface Run {
-  /** From the moment it has joined its group, or is ready to read, until it has the last record. */
-  readonly seconds: number
-  /** Of the whole process, its start included; as are CPU and memory. */
-  readonly wallSeconds: number
-  readonly cpuSeconds: number
-  readonly peakRssBytes: number
-  /** Where it was measured (JVMs, which compile as they go): of the second half of the events only. */
-  readonly secondHalf?: { readonly seconds: number; readonly cpuSeconds: number } | undefined
-}
 
 export interface Arena {
   readonly stand: Stand
@@ -68,28 +55,14 @@ export async function warmUp(arena: Arena): Promise<void> {
 
 /** The engine, with more `sets` than the defaults. */
 function ours(name: string, what: string, sets: readonly string[] = []): Contestant {
-  return { name, what, run: (arena) => runEngine(name, arena, sets) }
-}
-
-async function runEngine(contestant: string, arena: Arena, sets: readonly string[]): Promise<Run> {
-  const { stand, events } = arena
-  const name = fresh()
-  const engine = startEngine(stand, {
-    topics: TOPICS,
-    groupId: name,
-    database: name,
-    untilEnd: true,
-    sets: [`engine.workers=${arena.workers}`, ...sets],
-  })
-  const { wallSeconds, usage, stdout } = await success(contestant, engine, arena.runMaxMs)
-  if (!/^\s*ledger\s+exact/m.test(stdout)) throw new Error(`${contestant}: the ledger does not balance:\n${stdout}`)
-  const sum = await sumOfWindows(stand.clickhouse, name)
-  if (sum !== events) throw new Error(`${contestant}: ctr_windows holds ${sum} events, ${events} were produced`)
-  sameRows(arena, contestant, await readRows(stand.clickhouse, name))
-  await stand.clickhouse.command(`DROP DATABASE ${name} SYNC`)
-  const { running, draining } = engine.milestones
-  if (running === undefined || draining === undefined) throw new Error(`${contestant}: the log does not say when it ran and drained`)
-  return { seconds: (draining - running) / 1000, wallSeconds, ...usage }
+  const run = async (arena: Arena): Promise<Run> => {
+    const { stand, events, workers } = arena
+    const check = async (database: string) => sameRows(arena, name, await readRows(stand.clickhouse, database))
+    const made = await runEngine(stand, { events, sets: [`engine.workers=${workers}`, ...sets], check })
+    const { seconds, wallSeconds, cpuSeconds, busyCpuSeconds, peakRssBytes } = made
+    return { seconds, wallSeconds, cpuSeconds, busyCpuSeconds, peakRssBytes }
+  }
+  return { name, what, run }
 }
 
 /** A peer that Node runs. */
@@ -152,11 +125,6 @@ async function runProgram(name: string, program: Program | undefined, arena: Are
       ? undefined
       : { seconds: secondHalfSeconds, cpuSeconds: secondHalfCpuSeconds }
   return { seconds, wallSeconds, cpuSeconds, peakRssBytes, secondHalf }
-}
-
-/** Of groups and databases. */
-function fresh(): string {
-  return `bench_${randomUUID().replaceAll('-', '').slice(0, 12)}`
 }
 
 /** What peers print. */

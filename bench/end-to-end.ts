@@ -7,8 +7,8 @@
  */
 import { formatCount } from '../src/cli/format.ts'
 import type { BenchReport } from './bench-report.ts'
-import { type Arena, CONTESTANTS, type Contestant, type Run, warmUp } from './contestants.ts'
-import { BACKLOG_FROM, startLoad } from './support/load.ts'
+import { type Arena, CONTESTANTS, type Contestant, warmUp } from './contestants.ts'
+import { loadBacklog, type Run, runMaxMs } from './support/backlog.ts'
 import { scriptOptions } from './support/options.ts'
 import { describePlace, median, type Place, place, significant, table, writeJson } from './support/report.ts'
 import { runScript, withStand } from './support/stand.ts'
@@ -36,11 +36,6 @@ export const END_TO_END_DEFAULTS = { events: 10_000_000, rounds: 3, workers: 1, 
 
 const PRODUCTS = 1000
 const PARTITIONS = 4
-/** Of event time: the events spread over a window per million. */
-const EVENT_RATE = 100_000
-/** Ten times slower than stock kafkajs on a small machine. */
-const RUN_EVENTS_PER_SECOND_MIN = 30_000
-const RUN_START_MAX_MS = 60_000
 
 /** Produces, lets all run in turns, and gives what was measured. */
 export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOptions): Promise<EndToEndReport> {
@@ -51,20 +46,9 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
   const { ready: contestants, notRun } = await prepared(CONTESTANTS.filter(({ name }) => names.length === 0 || names.includes(name)))
   for (const { name, reason } of notRun) say(`not run: ${name}: ${reason}`)
   return withStand(async (stand) => {
-    const load = startLoad(stand, {
-      partitions: PARTITIONS,
-      generate: { products: PRODUCTS },
-      rate: 0,
-      count: events,
-      startTime: BACKLOG_FROM,
-      eventRate: EVENT_RATE,
-    })
-    const loaded = await load.done
-    if (loaded.impressions + loaded.clicks !== events)
-      throw new Error(`${loaded.impressions + loaded.clicks} events were produced, not ${events}`)
+    const loaded = await loadBacklog(stand, { events, partitions: PARTITIONS, generate: { products: PRODUCTS } })
     say(`produced ${formatCount(events)} events in ${loaded.seconds.toFixed(1)} s (${formatCount(events / loaded.seconds)}/s)`)
-    const runMaxMs = RUN_START_MAX_MS + (events / RUN_EVENTS_PER_SECOND_MIN) * 1000
-    const arena: Arena = { stand, events, workers, runMaxMs, reference: undefined }
+    const arena: Arena = { stand, events, workers, runMaxMs: runMaxMs(events), reference: undefined }
     // The broker's own code is compiled, and its files are in the page cache, before anybody is measured.
     await warmUp(arena)
     const runs = new Map<Contestant, Run[]>(contestants.map((one) => [one, []]))
@@ -101,17 +85,22 @@ export function renderEndToEnd({ events, workers, rows, results, notRun }: Omit<
   const ours = results.find(({ name }) => name === 'ctr')
   const rate = (runs: readonly Run[]) => median(runs.map(({ seconds }) => events / seconds))
   const cpu = (runs: readonly Run[]) => median(runs.map(({ cpuSeconds }) => (cpuSeconds * 1e6) / events))
+  const busy = (runs: readonly Run[]) => {
+    const known = runs.flatMap(({ busyCpuSeconds }) => busyCpuSeconds ?? [])
+    return known.length === 0 ? '' : significant((median(known) * 1e6) / events)
+  }
   const lines = results.map(({ name, runs }) => [
     name,
     significant(median(runs.map(({ seconds }) => seconds))),
     formatCount(rate(runs)),
     formatCount(median(runs.map(({ wallSeconds }) => events / wallSeconds))),
     significant(cpu(runs)),
+    busy(runs),
     formatCount(median(runs.map(({ peakRssBytes }) => peakRssBytes / 2 ** 20))),
     ours === undefined ? '-' : `${significant(rate(ours.runs) / rate(runs))} x`,
     ours === undefined ? '-' : `${significant(cpu(runs) / cpu(ours.runs))} x`,
   ])
-  const head = ['', 'seconds', 'events/s', 'whole process', 'CPU s/M', 'peak MiB', 'ctr is faster', 'ctr spends less']
+  const head = ['', 'seconds', 'events/s', 'whole process', 'CPU s/M', 'reading', 'peak MiB', 'ctr is faster', 'ctr spends less']
   const rounds = results[0]?.runs.length ?? 0
   return [
     `${formatCount(events)} events, ${PRODUCTS} products, ${PARTITIONS} partitions x 2 topics, uncompressed; ctr with ${workers} worker(s)`,
@@ -121,6 +110,7 @@ export function renderEndToEnd({ events, workers, rows, results, notRun }: Omit<
     '',
     'seconds, events/s: from having joined the group (ctr: its log says running) to the last record read (draining)',
     'whole process: events over the time from start to exit; CPU: user + system of that process, start included; peak: VmHWM',
+    'reading: CPU s/M of the engine from running to draining, without its start and its end',
     'JVMs: heap of 1 to 2 GiB; start and compiling are part of CPU and memory; second half: of the last half of the events only',
     ...results.map(({ name, what, runs }) => `${name}: ${what}${secondHalf(runs, events / 2)}`),
     ...notRun.map(({ name, what, reason }) => `not run: ${name} (${what}): ${reason}`),

@@ -17,7 +17,9 @@ const SEEN_MIN = 0.97
 export interface LongRun {
   /** Taken while the load lasted. */
   readonly samples: readonly Sample[]
-  /** Memory is not judged before. */
+  /** Whether memory is judged: that takes many windows. */
+  readonly judgeMemory: boolean
+  /** It is not judged before. */
   readonly settleSeconds: number
   /** Over which memory goes up and down: that of windows. */
   readonly periodSeconds: number
@@ -78,8 +80,10 @@ export function faultsOfLongRun(run: LongRun): string[] {
   const percent = (share: number) => `${(share * 100).toFixed(2)} %`
   const behindMax = BEHIND_MAX_SECONDS * rate
   const faults: string[] = []
-  if (growth.periods < PERIODS_MIN) faults.push(`${growth.periods} whole windows are too few to judge the growth of memory`)
-  if (!(growth.share <= GROWTH_MAX)) faults.push(`RSS has grown by ${percent(growth.share)}, more than ${percent(GROWTH_MAX)}`)
+  if (run.judgeMemory && growth.periods < PERIODS_MIN)
+    faults.push(`${growth.periods} whole windows are too few to judge the growth of memory`)
+  if (run.judgeMemory && !(growth.share <= GROWTH_MAX))
+    faults.push(`RSS has grown by ${percent(growth.share)}, more than ${percent(GROWTH_MAX)}`)
   if (!(p99 <= behindMax)) faults.push(`the engine was ${p99} records behind (p99), more than ${behindMax}`)
   if (!(behindAtEnd <= behindMax)) faults.push(`the engine was ${behindAtEnd} events behind when the load ended, more than ${behindMax}`)
   if (!(produced >= RATE_MIN * rate)) faults.push(`the load made ${produced.toFixed(0)} events a second, not ${rate}`)

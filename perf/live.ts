@@ -78,6 +78,7 @@ async function main(stand: Stand, scenario: Scenario): Promise<number> {
   const products = await productsOf(stand)
   const run: LongRun = {
     samples: backlog ? samples : samples.slice(0, loaded),
+    judgeMemory: scenario.judgeMemory ?? false,
     settleSeconds: options.settle,
     periodSeconds: options.window,
     rate: options.rate,

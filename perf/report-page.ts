@@ -9,6 +9,8 @@ export interface Chart {
   /** Seconds, and a value for each. */
   readonly x: readonly number[]
   readonly y: readonly number[]
+  /** What x = 0, 1, 2 and on stand for, when they are no seconds. */
+  readonly names?: readonly string[]
 }
 
 export interface Page {
@@ -39,9 +41,11 @@ td { padding: 2px 16px 2px 0; vertical-align: top } td + td { text-align: right;
 <div id="charts"></div>
 <script>${script}</script>
 <script>
-for (const { title, unit, x, y } of ${JSON.stringify(charts).replaceAll('<', '\\u003c')}) {
-  new uPlot({ title, width: ${WIDTH}, height: ${HEIGHT}, scales: { x: { time: false } },
-    axes: [{ label: 's' }, { size: 90 }], series: [{ label: 's' }, { label: unit, stroke: '#2463a8', width: 1.5 }] },
+for (const { title, unit, x, y, names } of ${JSON.stringify(charts).replaceAll('<', '\\u003c')}) {
+  const named = names && { splits: () => x, values: () => names }
+  const scales = names ? { x: { time: false }, y: { range: (_, least, most) => [0, most * 1.1] } } : { x: { time: false } }
+  new uPlot({ title, width: ${WIDTH}, height: ${HEIGHT}, scales, axes: [named ?? { label: 's' }, { size: 90 }],
+    series: [named ? { label: '', value: (_, at) => names[at] ?? '' } : { label: 's' }, { label: unit, stroke: '#2463a8', width: 1.5 }] },
     [x, y], document.getElementById('charts'))
 }
 </script></body></html>

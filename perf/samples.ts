@@ -1,5 +1,6 @@
 /** What an engine shows of itself while it runs: its metrics and its memory, sampled once a second. */
 import { readFileSync } from 'node:fs'
+import { cpuSecondsOf } from '../bench/support/usage.ts'
 import { sleep } from '../src/clock.ts'
 
 export interface Sample {
@@ -22,7 +23,6 @@ export interface Sampling {
 }
 
 const PERIOD_MS = 1000
-const TICKS_PER_SECOND = 100
 
 /** Begins to sample the engine that serves `url` as process `pid`. Moments at which it does not answer are left out. */
 export function startSampling(url: string, pid: number): Sampling {
@@ -68,8 +68,5 @@ export function sumOf(text: string, metric: string): number {
 
 function processFigures(pid: number): Pick<Sample, 'rssBytes' | 'cpuSeconds'> {
   const [, kibibytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // After the name, which may hold spaces: state is field 3, utime and stime are 14 and 15.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return { rssBytes: Number(kibibytes) * 1024, cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND }
+  return { rssBytes: Number(kibibytes) * 1024, cpuSeconds: cpuSecondsOf(pid) ?? Number.NaN }
 }

@@ -30,6 +30,8 @@ export interface ChildOptions {
   /** Where its usage goes. */
   readonly folder: string
   readonly execArgv?: readonly string[]
+  /** A command and its arguments that run Node, such as a profiler. */
+  readonly under?: readonly string[]
   readonly onErrorLine?: (line: string) => void
   /** With a channel for messages. */
   readonly ipc?: boolean
@@ -50,8 +52,9 @@ export function repositoryPath(path: string): string {
 
 /** Starts Node on a script (a path within the repository). */
 export function startChild(script: string, args: readonly string[], options: ChildOptions): Child {
-  const all = ['--import', preload, ...(options.execArgv ?? []), repositoryPath(script), ...args]
-  return startProgram(process.execPath, all, options)
+  const node = [process.execPath, '--import', preload, ...(options.execArgv ?? []), repositoryPath(script), ...args]
+  const [command = '', ...all] = [...(options.under ?? []), ...node]
+  return startProgram(command, all, options)
 }
 
 /** Starts any program. */

@@ -14,6 +14,9 @@ export interface EngineOptions {
   readonly deadLetterTopic?: string
   /** Another way to the stand's ClickHouse, such as a proxy; its URL. */
   readonly clickhouseUrl?: string
+  /** Options of Node for its process, and a command that runs it. */
+  readonly execArgv?: readonly string[]
+  readonly under?: readonly string[]
   /** Gets every line of its log. */
   readonly onLog?: (line: LogLine) => void
 }
@@ -41,8 +44,8 @@ export interface Engine extends Child {
 /** Starts the engine. It attaches to the stand's ClickHouse, which goes on when it ends. */
 export function startEngine(stand: Stand, options: EngineOptions): Engine {
   const sets = [
-    `kafka.brokers=${JSON.stringify(stand.brokers)}`,
-    `kafka.topics=${JSON.stringify(options.topics)}`,
+    `kafka.brokers=${stand.brokers.join()}`,
+    `kafka.topics=${options.topics.join()}`,
     `kafka.groupId=${options.groupId}`,
     ...clickhouseSets(stand, options.clickhouseUrl),
     `clickhouse.database=${options.database}`,
@@ -62,6 +65,8 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
   const args = ['run', ...(options.untilEnd === true ? ['--until-end'] : []), ...sets.flatMap((set) => ['--set', set])]
   const child = startChild('bin/ctr.js', args, {
     folder: stand.folder,
+    execArgv: options.execArgv ?? [],
+    under: options.under ?? [],
     onErrorLine: (line) => {
       const log = readLog(line)
       options.onLog?.(log)

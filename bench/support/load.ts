@@ -4,7 +4,7 @@ import { startChild } from './child.ts'
 import type { LoadOrder, LoadReport } from './load-process.ts'
 import type { Stand } from './stand.ts'
 
-/** The two topics every bench uses. */
+/** The two topics that benches use, but for those that compare topics. */
 export const TOPICS: readonly string[] = ['impressions', 'clicks']
 
 export interface Load {
@@ -19,7 +19,8 @@ export interface Load {
 /** Event times of backlogs: a fixed base, so that the same options give the same events. */
 export const BACKLOG_FROM = Date.UTC(2026, 0, 1)
 
-export function startLoad(stand: Stand, order: Omit<LoadOrder, 'brokers' | 'topics'>): Load {
+/** Into TOPICS, unless `order` names others. */
+export function startLoad(stand: Stand, order: Omit<LoadOrder, 'brokers' | 'topics'> & Partial<Pick<LoadOrder, 'topics'>>): Load {
   const child = startChild('bench/support/load-process.ts', [], { folder: stand.folder, ipc: true })
   let events = 0
   const done = new Promise<LoadResult>((resolve, reject) => {
@@ -35,7 +36,7 @@ export function startLoad(stand: Stand, order: Omit<LoadOrder, 'brokers' | 'topi
     child.ended.then(({ stderr }) => reject(new Error(`the load ended without a result:\n${stderr.join('\n')}`)), reject)
   })
   done.catch(() => {})
-  const full: LoadOrder = { topicConfig: { 'retention.ms': '-1' }, ...order, brokers: stand.brokers, topics: TOPICS }
+  const full: LoadOrder = { topicConfig: { 'retention.ms': '-1' }, topics: TOPICS, ...order, brokers: stand.brokers }
   child.process.send(full)
   return {
     get events() {

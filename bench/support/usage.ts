@@ -20,6 +20,20 @@ if (isMainThread && file) {
   })
 }
 
+const TICKS_PER_SECOND = 100
+
+/** User and system time of a process so far; undefined when it is gone, or where there is no /proc. */
+export function cpuSecondsOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    // After the name, which may hold spaces: state is field 3, utime and stime are 14 and 15.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  } catch {
+    return undefined
+  }
+}
+
 /** The most memory a process has had resident; undefined when it is gone, or where there is no /proc. */
 export function peakRssOf(pid: number): number | undefined {
   try {

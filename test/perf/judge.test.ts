@@ -20,6 +20,7 @@ function sawMiB(seconds: number): number {
 
 const RUN: LongRun = {
   samples: samples((seconds) => ({ rssBytes: sawMiB(seconds) * MIB, lag: seconds < 60 ? 5_000_000 : 100_000 })),
+  judgeMemory: true,
   settleSeconds: 300,
   periodSeconds: 60,
   rate: 500_000,
@@ -78,6 +79,7 @@ test('a good run has no fault, and a bad one the fault it has', () => {
   expect(faults({ samples: behind(0.02) })).toEqual([expect.stringContaining('records behind (p99)')])
   expect(faults({ samples: RUN.samples.slice(0, 500) })).toEqual([expect.stringContaining('too few')])
   expect(faults({ samples: [] })).toHaveLength(2)
+  expect(faults({ samples: RUN.samples.slice(0, 500), judgeMemory: false })).toEqual([])
   expect(faults({ delayMaxMs: 300 })).toEqual([])
   expect(faults({ delayMaxMs: 299 })).toEqual([expect.stringContaining('300 ms after their window might close (p99), later than 299')])
 })

@@ -1,0 +1,103 @@
+/**
+ * `npm run perf:garbage`: what the engine's threads allocate per event in steady state, and how long collections stop them.
+ *
+ *   node perf/garbage.ts [--events 20_000_000] [--workers 1] [--products 1000] [--json FILE]
+ *
+ * One run over a backlog, with V8's own trace of every collection in every thread. Steady state: from a second after the engine runs until
+ * it drains. A thread's allocation is the growth of its heap and what its collections have freed meanwhile; events are taken to be read
+ * evenly. Sums are checked first; what is promised is told as met or not met.
+ */
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type EngineRun, loadBacklog, runEngine } from '../bench/support/backlog.ts'
+import { repositoryPath } from '../bench/support/child.ts'
+import { scriptOptions } from '../bench/support/options.ts'
+import { describePlace, place, significant, table, writeJson } from '../bench/support/report.ts'
+import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
+import { formatCount } from '../src/cli/format.ts'
+import { byThread, garbageOf, type HeapSample, type NamedThread, pauseQuantile, readTrace, type ThreadGarbage } from './gc-trace.ts'
+
+const PARTITIONS = 4
+const WARM_UP_MS = 1000
+/** What is promised, per event and per collection. */
+const MAIN_BYTES_MAX = 1
+/** Rows are made of windows, not of events: what that takes rounds to nothing. */
+const WORKER_BYTES_MAX = 0.05
+const PAUSE_P99_MS_MAX = 5
+
+const options = scriptOptions('perf/garbage.ts', { events: 20_000_000, workers: 1, products: 1000, json: '' })
+
+async function main(stand: Stand): Promise<number> {
+  const { events, workers, products } = options
+  await loadBacklog(stand, { events, partitions: PARTITIONS, generate: { products } })
+  const folder = mkdtempSync(join(stand.folder, 'garbage-'))
+  const preload = pathToFileURL(repositoryPath('perf/garbage-preload.ts'))
+  preload.searchParams.set('into', pathToFileURL(folder).href)
+  const run = await runEngine(stand, {
+    events,
+    sets: [`engine.workers=${workers}`],
+    execArgv: ['--trace-gc-nvp', '--expose-gc', '--import', preload.href],
+  })
+  const threads = readThreads(run, folder, events)
+  const perSecond = events / run.seconds
+  const report = { place: place(), options, seconds: run.seconds, eventsPerSecond: perSecond, threads }
+  if (options.json !== '') writeJson(options.json, report)
+  console.log(`${describePlace(report.place)}\n\n${render(threads, perSecond)}`)
+  return 0
+}
+
+function readThreads(run: EngineRun, folder: string, events: number): ThreadGarbage[] {
+  const read = <T>(file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as T
+  const files = readdirSync(folder).filter((file) => file.startsWith('thread-'))
+  let workers = 0
+  const threads = files
+    .map((file) => read<NamedThread>(file))
+    .sort((a, b) => a.thread - b.thread)
+    .map((one) => (one.name === 'WorkerThread' ? { ...one, name: `worker ${workers++}` } : one))
+  const samples = read<HeapSample[]>('samples.json')
+  const span = { from: run.running + WARM_UP_MS, to: run.draining }
+  const collections = byThread(readTrace(withoutSummary(run.stdout, events), run.pid), threads)
+  return threads.map((thread) => garbageOf(thread, collections.get(thread.thread) ?? [], samples, span))
+}
+
+/** The trace comes in blocks that end within a line, and the run's summary may stand in between. */
+function withoutSummary(stdout: string, events: number): string {
+  const from = stdout.indexOf(`${formatCount(events)} events in `)
+  const end = 'in every partition\n'
+  return stdout.slice(0, from) + stdout.slice(stdout.indexOf(end, from) + end.length)
+}
+
+function render(threads: readonly ThreadGarbage[], perSecond: number): string {
+  const perEvent = ({ allocatedBytes, seconds }: ThreadGarbage) => allocatedBytes / (seconds * perSecond)
+  const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1)
+  const rows = threads.map((thread) => [
+    thread.name,
+    formatCount(thread.seconds * perSecond),
+    perEvent(thread).toFixed(3),
+    String(thread.collections),
+    String(thread.fullCollections),
+    ...[0.5, 0.99, 1].map((share) => pauseQuantile(thread.pausesMs, share).toFixed(1)),
+    thread.external.map(mebibytes).join(' to '),
+  ])
+  const head = ['thread', 'events', 'bytes/event', 'collections', 'full', 'pause p50, ms', 'p99', 'max', 'outside, MiB']
+  const workers = threads.filter(({ name }) => name.startsWith('worker '))
+  const most = Math.max(...threads.map(({ pausesMs }) => pauseQuantile(pausesMs, 0.99)))
+  return [
+    `${formatCount(options.events)} events, all in the results, at ${formatCount(perSecond)}/s; ${options.workers} worker(s)`,
+    '',
+    table(head, rows),
+    '',
+    'events: of the steady state that was looked at; outside: memory outside of the heap, such as buffers, at least and at most',
+    verdict('main allocates', perEvent(threads[0]!), '<', MAIN_BYTES_MAX, 'bytes per event'),
+    ...workers.map((worker) => verdict(`${worker.name} allocates`, perEvent(worker), '<', WORKER_BYTES_MAX, 'bytes per event')),
+    verdict('the 99th percentile of pauses is', most, '<=', PAUSE_P99_MS_MAX, 'ms in every thread'),
+  ].join('\n')
+}
+
+function verdict(what: string, found: number, how: '<' | '<=', wanted: number, unit: string): string {
+  const met = how === '<' ? found < wanted : found <= wanted
+  return `${met ? 'met    ' : 'not met'}  ${what} ${significant(found)}, wanted ${how} ${wanted} ${unit}`
+}
+
+await runScript(() => withStand(main))
