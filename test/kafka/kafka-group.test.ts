@@ -92,6 +92,7 @@ test('tasks stay where they are when a member joins and when it leaves', async (
   const options = sourceOptions(brokers, [topic])
   const tasksOf = (taker: Taker) => [...taker.assignedNow.values()].map(({ partition }) => partition)
   await withSource({ ...options, clientId: 'a' }, async (a) => {
+    await until('all at first', () => tasksOf(a).length === 6)
     await withSource({ ...options, clientId: 'b' }, async (b) => {
       await until('three each', () => tasksOf(a).length === 3 && tasksOf(b).length === 3)
       const before = { a: tasksOf(a), b: tasksOf(b) }
@@ -118,9 +119,11 @@ test('a member that the group has given up on commits nothing, joins again, and 
     for (const partition of [0, 1]) await produce(brokers, topic, partition, numbered(0, 10))
     await until('all read', () => taker.count === 20)
     const mark = { topicIndex: 0, partition: 0, offset: 5, maxEventTime: undefined }
+    // On a broker that has just started, the coordinator may not answer who the former member was.
+    const before = lines.length
     await expel(options.groupId, options.clientId)
     expect(await source.commit([mark])).toBe(false)
-    expect(lines).toEqual(['offsets not committed; the next commit covers them'])
+    expect(lines.slice(before)).toEqual(['offsets not committed; the next commit covers them'])
     for (const giveUpAt = performance.now() + 20_000; !(await source.commit([mark])); )
       if (performance.now() > giveUpAt) throw new Error('it does not join again')
     for (const partition of [0, 1]) await produce(brokers, topic, partition, numbered(10, 10))
