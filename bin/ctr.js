@@ -21,7 +21,7 @@ const entry = existsSync(source) && !/[\\/]node_modules[\\/]/.test(source) ? sou
 // Compiled code, and TypeScript with its types taken off, is kept in the system's temporary folder: a start takes half the CPU from the
 // second time on. The pinned Node, threads and child processes learn of it by the environment. Where it can't be written, that is all
 // that is lost.
-process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache')
+process.env.NODE_COMPILE_CACHE ||= join(tmpdir(), 'node-compile-cache')
 
 if (Number(process.versions.node.split('.')[0]) >= NODE_MAJOR_MIN) {
   module.enableCompileCache(process.env.NODE_COMPILE_CACHE)

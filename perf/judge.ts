@@ -14,6 +14,9 @@ const START_SECONDS = 60
 const RATE_MIN = 0.98
 const SEEN_MIN = 0.97
 
+/** It is asked once a second, and must have answered this share of the time: one that stands still is not asked how far it is behind. */
+const ANSWERED_MIN = 0.9
+
 export interface LongRun {
   /** Taken while the load lasted. */
   readonly samples: readonly Sample[]
@@ -80,6 +83,9 @@ export function faultsOfLongRun(run: LongRun): string[] {
   const percent = (share: number) => `${(share * 100).toFixed(2)} %`
   const behindMax = BEHIND_MAX_SECONDS * rate
   const faults: string[] = []
+  const lastSeconds = run.samples.at(-1)?.seconds ?? 0
+  if (!(run.samples.length >= ANSWERED_MIN * lastSeconds))
+    faults.push(`the engine answered ${run.samples.length} times in ${lastSeconds.toFixed(0)} s`)
   if (run.judgeMemory && growth.periods < PERIODS_MIN)
     faults.push(`${growth.periods} whole windows are too few to judge the growth of memory`)
   if (run.judgeMemory && !(growth.share <= GROWTH_MAX))

@@ -65,6 +65,7 @@ async function main(stand: Stand, scenario: Scenario): Promise<number> {
   if (!backlog) for (const phase of planned) await produce(stand, phase, sent)
   const loadSeconds = sent.reduce((sum, one) => sum + one.seconds, 0)
   const events = sent.reduce((sum, one) => sum + one.events, 0)
+  await sampling.takeOne()
   const loaded = sampling.samples.length
   const loadedAt = Date.now()
   await caughtUp(engine, sampling, events)

@@ -19,6 +19,8 @@ export interface Sample {
 
 export interface Sampling {
   readonly samples: readonly Sample[]
+  /** Takes one now, beside those once a second. */
+  takeOne(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -29,16 +31,20 @@ export function startSampling(url: string, pid: number): Sampling {
   const samples: Sample[] = []
   const stopping = new AbortController()
   const began = performance.now()
+  const takeOne = async () => {
+    const sample = await takeSample(url, pid, began).catch(() => undefined)
+    if (sample !== undefined) samples.push(sample)
+  }
   const run = async () => {
     while (!stopping.signal.aborted) {
-      const sample = await takeSample(url, pid, began).catch(() => undefined)
-      if (sample !== undefined) samples.push(sample)
+      await takeOne()
       await sleep(PERIOD_MS, stopping.signal)
     }
   }
   const running = run()
   return {
     samples,
+    takeOne,
     stop: async () => {
       stopping.abort()
       await running

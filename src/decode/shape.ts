@@ -119,7 +119,7 @@ function compile(values: readonly Value[], literals: readonly Uint8Array[]): Sha
     parsed.next = next
   }`
   try {
-    const values = { ...HELPERS, slot: new EventSlot(), known: new Float64Array(2) }
+    const values = { ...HELPERS, slot: new EventSlot(), known: new Float64Array(2).fill(Number.NaN) }
     return new Function(...Object.keys(values), body)(...Object.values(values)) as Shape
   } catch (error) {
     if (error instanceof EvalError) return undefined // --disallow-code-generation-from-strings

@@ -11,7 +11,9 @@ import type { DecodedFetch } from './fetch-response.ts'
 
 /** What kafkajs asks of a broker, as far as it matters here. Offsets are decimal text, as kafkajs keeps them. */
 export interface FetchRequest {
-  readonly minBytes?: number | undefined
+  /** A broker answers when there is this much, or after `maxWaitTime`, ms. */
+  readonly minBytes: number
+  readonly maxWaitTime: number
   readonly topics: readonly {
     readonly topic: string
     readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[]

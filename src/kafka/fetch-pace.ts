@@ -1,12 +1,13 @@
 /**
  * How much a fetch waits for at the broker. A round of fetching costs about as much as a thousand events, so under a steady stream it
  * should bring what comes in PACE_MS, not the first few kilobytes: at most some hundred rounds a second, at the price of PACE_MS of delay.
- * Where less comes, and while there is a backlog, nothing waits longer than before: the least is that of the request, the most stays far
- * below a response.
+ * A fetch that waits for more than its request says does so for PATIENCE_MS at most, for the stream may just have become slow, or a backlog
+ * have come to its end. Where little comes, and while there is a backlog, nothing waits longer than it would.
  */
 import type { FetchRequest } from './fetch-ahead.ts'
 
 const PACE_MS = 10
+const PATIENCE_MS = 2 * PACE_MS
 const MOST_BYTES = 1 << 20
 /** The rate is that of about the last so many ms. */
 const MEMORY_MS = 200
@@ -23,8 +24,10 @@ export function pacedFetch<D extends { readonly bytes: number }>(
   let before = now()
   return async (request) => {
     const most = Math.min(MOST_BYTES, request.topics[0]?.partitions[0]?.maxBytes ?? 0)
-    const minBytes = Math.max(request.minBytes ?? 0, Math.min(most, Math.round(bytesPerMs * PACE_MS)))
-    const response = await fetch({ ...request, minBytes })
+    const minBytes = Math.max(request.minBytes, Math.min(most, Math.round(bytesPerMs * PACE_MS)))
+    const patient = minBytes === request.minBytes
+    const maxWaitTime = patient ? request.maxWaitTime : Math.min(request.maxWaitTime, PATIENCE_MS)
+    const response = await fetch({ ...request, minBytes, maxWaitTime })
     const at = now()
     const elapsed = Math.max(at - before, 0.1)
     before = at

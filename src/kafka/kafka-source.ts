@@ -48,7 +48,10 @@ const CLOSE_WILLING_MS = 5_000
 const FETCH_MIN_BYTES = 64 * 1024
 /** Of one response: enough for the round trip to be small beside it, little enough to stay in the cache. */
 const FETCH_MAX_BYTES = 16 * 1024 * 1024
-/** They take turns anyway, and one that must wait is let go; kafkajs makes as many objects in every round, whatever comes. */
+/**
+ * They take turns anyway, and kafkajs makes as many objects in every round, whatever comes. One that must wait is let go after a second,
+ * so with n partitions a response that nobody has room for holds kafkajs for n / 8 seconds.
+ */
 const LANES_AT_ONCE = 8
 /** With pauses of up to 2 s: a broker that restarts finds the member it knows, instead of waiting its session out. */
 const CONSUMER_RETRIES = 30

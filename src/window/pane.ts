@@ -165,7 +165,7 @@ export class Panes {
     let pane: Pane | undefined
     for (const candidate of this.open) if (candidate.start === start) pane = candidate
     if (pane === undefined) {
-      const counts = this.#spare.pop() ?? new Uint32Array(FIRST_PAGES * PAGE_COUNTS)
+      const counts = this.#spare.shift() ?? new Uint32Array(FIRST_PAGES * PAGE_COUNTS)
       pane = new Pane(start, start + this.#size, new Int32Array(this.#length), counts)
       this.open.push(pane)
     }

@@ -57,6 +57,7 @@ describe('a shape does not fit', () => {
     EVENT.replace('1700000000000', '-1700000000000'),
     EVENT.replace('1700000000000', '1700000000000.5'),
     EVENT.replace('1700000000000', '17000000000a0'),
+    EVENT.replace('1700000000000', '\0\0\0\0\0\0\0\x0000123'),
     EVENT.replace('1700000000000', '01700000000000'),
     EVENT.replace('1700000000000', '0700000000000'),
     EVENT.replace('e-1', 'a\nb'),

@@ -8,6 +8,8 @@ const quiet = { endOffset() {}, outOfRange() {} }
 
 function request(...partitions: [partition: number, fetchOffset: number][]): FetchRequest {
   return {
+    minBytes: 1,
+    maxWaitTime: 1,
     topics: [{ topic: 't', partitions: partitions.map(([partition, at]) => ({ partition, fetchOffset: String(at), maxBytes: 1 })) }],
   }
 }

@@ -3,15 +3,19 @@ import { pacedFetch } from '../../src/kafka/fetch-pace.ts'
 
 const LEAST = 64 * 1024
 
-/** A broker whose topics grow by `bytesPerMs`: it answers when there is enough, or after 100 ms. */
+/** A broker whose topics grow by `bytesPerMs`: it answers when there is enough, or when it was told to. */
 function stream(bytesPerMs: { value: number }, maxBytes = 2 << 20) {
   let now = 0
   let there = 0
   const waits: number[] = []
-  const request = { minBytes: LEAST, topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: '0', maxBytes }] }] }
+  const request = {
+    minBytes: LEAST,
+    maxWaitTime: 5000,
+    topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: '0', maxBytes }] }],
+  }
   const fetch = pacedFetch(
-    async ({ minBytes = 0 }) => {
-      const wait = Math.min(100, Math.max(0.2, (minBytes - there) / bytesPerMs.value))
+    async ({ minBytes, maxWaitTime }) => {
+      const wait = Math.min(maxWaitTime, Math.max(0.2, (minBytes - there) / bytesPerMs.value))
       now += wait
       waits.push(wait)
       const bytes = Math.min(16_000_000, there + wait * bytesPerMs.value)
@@ -61,14 +65,14 @@ test('a slow one is asked for as little as the request says', async () => {
   expect(longest).toBeCloseTo(LEAST / 1000, 0)
 })
 
-test('when a fast stream turns slow it is waited for the broker once or twice, then as for a slow one', async () => {
+test('when a fast stream turns slow, or a backlog ends, nothing waits longer than for a slow one', async () => {
   const rate = { value: 100_000 }
-  const { run } = stream(rate)
+  const { run, backlog } = stream(rate)
   await run(2000)
-  rate.value = 2000
-  await run(600)
-  const { longest } = await run(1000)
-  expect(longest).toBeLessThan(40)
+  rate.value = 1000
+  expect((await run(3000)).longest).toBeLessThan(LEAST / 1000 + 1)
+  backlog(500_000_000)
+  expect((await run(3000)).longest).toBeLessThan(LEAST / 1000 + 1)
 })
 
 test('a backlog is never waited for', async () => {
