@@ -25,7 +25,7 @@ import {
 import { removeExpired } from './retention.ts'
 import type { WorkerCopy } from './snapshot.ts'
 import type { ObjectStore } from './store.ts'
-import { encodeTask } from './task-object.ts'
+import { encodeTask, ObjectOutput } from './task-object.ts'
 import type { Cut, TaskCut, Written } from './writer.ts'
 
 export interface BookOptions {
@@ -40,6 +40,8 @@ export interface BookOptions {
   /** Opens the store; called again after a failure. */
   readonly open: () => Promise<ObjectStore>
   readonly warn: (message: string) => void
+  /** Takes a worker's copies back when they are not needed any more. */
+  readonly done?: (copy: WorkerCopy) => void
   readonly now: () => number
 }
 
@@ -79,6 +81,8 @@ export class Book {
   #retiring: Promise<void> | undefined
   /** What the last removing found no manifest referring to. */
   #loose: ReadonlySet<string> = new Set()
+  /** Objects are encoded here one after the other: one is written before the next. */
+  readonly #output = new ObjectOutput()
   /** Manifests read before, by key. */
   readonly #known = new Map<string, StoredManifest>()
 
@@ -210,16 +214,20 @@ export class Book {
   async #writeObjects(cut: Cut, signal: AbortSignal): Promise<readonly TaskWritten[]> {
     const copies = cut.tasks.some(({ copied }) => copied) ? await this.#allCopies(cut.number, signal) : []
     const objects: TaskWritten[] = []
-    for (const task of cut.tasks) {
-      signal.throwIfAborted()
-      if (task.copied) objects.push(await this.#writeObject(cut, task, copies, signal))
-      else objects.push({ task: task.task, object: task.object, written: false })
-    }
-    if (this.#copies.has(cut.number)) {
-      this.#copies.set(
-        cut.number,
-        copies.map((copy) => ({ ...copy, shards: [] })),
-      )
+    try {
+      for (const task of cut.tasks) {
+        signal.throwIfAborted()
+        if (task.copied) objects.push(await this.#writeObject(cut, task, copies, signal))
+        else objects.push({ task: task.task, object: task.object, written: false })
+      }
+    } finally {
+      if (this.#copies.has(cut.number)) {
+        this.#copies.set(
+          cut.number,
+          copies.map((copy) => ({ ...copy, shards: [] })),
+        )
+      }
+      for (const copy of copies) this.#options.done?.(copy)
     }
     return objects
   }
@@ -238,7 +246,7 @@ export class Book {
     const { group, writer, rules } = this.#options
     const shards = copies.flatMap((copy) => copy.shards.filter((shard) => shard.task === task.task))
     const { copied, object, ...facts } = task
-    const { bytes, crc32, cells, products } = encodeTask({ ...facts, rules, createdAt: cut.createdAt, writer }, shards)
+    const { bytes, crc32, cells, products } = encodeTask({ ...facts, rules, createdAt: cut.createdAt, writer }, shards, this.#output)
     if (cells === 0) return { task: task.task, object: null, written: false }
     const key = objectKey(group, task.task, this.#idOf(cut))
     const store = await this.#open()

@@ -9,7 +9,7 @@ import { CtrError, type CtrErrorCode } from '../errors.ts'
 import { Book } from './book.ts'
 import type { StateRules } from './manifest.ts'
 import { openStore } from './open-store.ts'
-import type { WorkerCopy } from './snapshot.ts'
+import { buffersOf, type WorkerCopy } from './snapshot.ts'
 import type { Cut, Written } from './writer.ts'
 
 /** The thread's workerData. */
@@ -50,6 +50,10 @@ const book = new Book({
     return store
   },
   warn: (message) => report({ kind: 'warning', message }),
+  done: ({ worker, shards }) => {
+    const buffers = buffersOf(shards)
+    ports[worker]?.postMessage(buffers, buffers)
+  },
   now: Date.now,
 })
 for (const worker of ports) worker.on('message', (copy: WorkerCopy) => book.copied(copy))

@@ -38,3 +38,12 @@ export interface WorkerCopy {
   /** How long the worker stood still for it, ms. */
   readonly pausedMs: number
 }
+
+/** The memory of all copies. */
+export function buffersOf(shards: readonly ShardCopy[]): ArrayBuffer[] {
+  return shards.flatMap(({ places, arena, panes }) => [
+    places.buffer,
+    arena.buffer,
+    ...panes.flatMap(({ directory, counts }) => [directory.buffer, counts.buffer]),
+  ])
+}

@@ -53,14 +53,25 @@ export interface EncodedTask {
   readonly products: number
 }
 
-/** A buffer that grows; the owner writes at `at` after `room`. */
-interface Output {
-  bytes: Uint8Array
-  at: number
+const OUTPUT_FIRST_BYTES = 1 << 16
+/** Memory of which an object used less than this share is not kept for the next one. */
+const OUTPUT_USED_MIN = 1 / 8
+
+/** A buffer that grows; the owner writes at `at` after `room`. One serves for many objects, one after the other. */
+export class ObjectOutput {
+  bytes = new Uint8Array(OUTPUT_FIRST_BYTES)
+  at = 0
+
+  /** Begins anew at `at`; what was encoded before is gone. */
+  begin(at: number): void {
+    if (this.bytes.length > OUTPUT_FIRST_BYTES && this.at < this.bytes.length * OUTPUT_USED_MIN)
+      this.bytes = new Uint8Array(OUTPUT_FIRST_BYTES)
+    this.at = at
+  }
 }
 
-/** The object of a task from what its workers copied. */
-export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[]): EncodedTask {
+/** The object of a task from what its workers copied. Its bytes lie in `out`, and are good until that is used again. */
+export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[], out: ObjectOutput = new ObjectOutput()): EncodedTask {
   const checked = objectFactsSchema.safeParse(facts)
   assert(checked.success, 'facts that are written can be read', { issues: checked.error?.issues })
   assert(
@@ -70,7 +81,7 @@ export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[]): En
   )
   const sections = 1 + 2 * shards.length
   const headBytes = TASK_OBJECT.headBytes + sections * TASK_OBJECT.entryBytes
-  const out: Output = { bytes: new Uint8Array(1 << 16), at: headBytes }
+  out.begin(headBytes)
   const table: number[] = []
   const section = (kind: number, shard: number, write: () => void) => {
     const start = out.at
@@ -94,6 +105,7 @@ export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[]): En
   const head = new DataView(out.bytes.buffer, 0, headBytes)
   head.setUint32(0, TASK_OBJECT.magic, true)
   head.setUint16(4, TASK_OBJECT.version, true)
+  head.setUint16(6, 0, true)
   head.setUint32(8, sections, true)
   for (const [i, word] of table.entries()) head.setUint32(TASK_OBJECT.headBytes + i * 4, word, true)
   head.setUint32(12, crcOfHead(out.bytes, headBytes), true)
@@ -128,7 +140,7 @@ function numberProducts({ limit, panes }: ShardCopy): Int32Array {
   return numbers
 }
 
-function writeProducts(out: Output, { arena, places }: ShardCopy, numbers: Int32Array): number {
+function writeProducts(out: ObjectOutput, { arena, places }: ShardCopy, numbers: Int32Array): number {
   const words = new Int32Array(arena.buffer, arena.byteOffset, arena.length >> 2)
   let products = 0
   for (let id = 0; id < numbers.length; id++) if (numbers[id]! >= 0) products++
@@ -153,7 +165,7 @@ function writeProducts(out: Output, { arena, places }: ShardCopy, numbers: Int32
   return products
 }
 
-function writePanes(out: Output, { limit, panes }: ShardCopy, numbers: Int32Array): number {
+function writePanes(out: ObjectOutput, { limit, panes }: ShardCopy, numbers: Int32Array): number {
   let cells = 0
   room(out, 8)
   writeVarint(out, panes.length)
@@ -177,7 +189,7 @@ function writePanes(out: Output, { limit, panes }: ShardCopy, numbers: Int32Arra
   return cells
 }
 
-function writeCells(out: Output, pane: PaneCopy, limit: number, numbers: Int32Array): void {
+function writeCells(out: ObjectOutput, pane: PaneCopy, limit: number, numbers: Int32Array): void {
   const { start, total, directory, counts } = pane
   let before = -1
   let sum = 0
@@ -197,21 +209,21 @@ function writeCells(out: Output, pane: PaneCopy, limit: number, numbers: Int32Ar
 }
 
 /** Makes room for `more` bytes. */
-function room(out: Output, more: number): void {
+function room(out: ObjectOutput, more: number): void {
   if (out.at + more <= out.bytes.length) return
   const grown = new Uint8Array(Math.max(out.bytes.length * 2, out.at + more))
   grown.set(out.bytes.subarray(0, out.at))
   out.bytes = grown
 }
 
-function writeBytes(out: Output, bytes: Uint8Array): void {
+function writeBytes(out: ObjectOutput, bytes: Uint8Array): void {
   room(out, bytes.length)
   out.bytes.set(bytes, out.at)
   out.at += bytes.length
 }
 
 /** At most 8 bytes, for which there must be room. */
-function writeVarint(out: Output, value: number): void {
+function writeVarint(out: ObjectOutput, value: number): void {
   const { bytes } = out
   let { at } = out
   let left = value

@@ -41,9 +41,9 @@ export class KeyArena {
     return place
   }
 
-  /** A copy of all that is used, holes included; places mean the same in it. */
-  copy(): Uint8Array<ArrayBuffer> {
-    return this.bytes.slice(0, this.#used * 4)
+  /** All keys lie in the first so many bytes, holes included. */
+  get usedBytes(): number {
+    return this.#used * 4
   }
 
   /** Byte index of a key's first byte. */

@@ -4,6 +4,7 @@
  */
 import { assert } from '../assert.ts'
 import { KeyArena } from '../decode/key-arena.ts'
+import type { CopyMemory } from './copy-memory.ts'
 
 const FREE = -1
 const FIRST_IDS = 64
@@ -50,8 +51,8 @@ export class Products {
   }
 
   /** Copies of the two arrays, as a checkpoint wants them (checkpoint/snapshot.ts). */
-  copy(): { places: Int32Array<ArrayBuffer>; arena: Uint8Array<ArrayBuffer> } {
-    return { places: this.#places.slice(0, this.limit), arena: this.#arena.copy() }
+  copy(memory: CopyMemory): { places: Int32Array<ArrayBuffer>; arena: Uint8Array<ArrayBuffer> } {
+    return { places: memory.copy(this.#places, this.limit), arena: memory.copy(this.#arena.bytes, this.#arena.usedBytes) }
   }
 
   #grow(ids: number): void {

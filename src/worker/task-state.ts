@@ -11,6 +11,7 @@ import { assert } from '../assert.ts'
 import type { ShardCopy } from '../checkpoint/snapshot.ts'
 import { directoryLength, PAGE_COUNTS } from '../window/cells.ts'
 import { type Pane, Panes } from '../window/pane.ts'
+import type { CopyMemory } from './copy-memory.ts'
 import { Products } from './products.ts'
 
 /** Writes the products of a pane whose totals changed since the last emission. */
@@ -36,18 +37,26 @@ export class TaskState {
     this.products.remove(id)
   }
 
-  /** What a checkpoint holds of it; the buffers are new. A task without open panes is empty, whatever products it knows. */
-  copy(): ShardCopy {
+  /** What a checkpoint holds of it, in memory that nobody else uses. A task without open panes is empty, whatever products it knows. */
+  copy(memory: CopyMemory): ShardCopy {
     const { panes, products, task } = this
     if (panes.open.length === 0) return { task, limit: 0, places: new Int32Array(0), arena: new Uint8Array(0), panes: [] }
     const { limit } = products
     const length = directoryLength(limit)
     const copies = panes.open.map((pane) => {
       const { start, end, total, dirty, emitted } = pane
-      const directory = pane.directory.slice(0, length)
-      return { start, end, total, dirty, emitted: emitted !== undefined, directory, counts: pane.counts.slice(0, pane.pages * PAGE_COUNTS) }
+      const directory = memory.copy(pane.directory, length)
+      return {
+        start,
+        end,
+        total,
+        dirty,
+        emitted: emitted !== undefined,
+        directory,
+        counts: memory.copy(pane.counts, pane.pages * PAGE_COUNTS),
+      }
     })
-    return { task, limit, ...products.copy(), panes: copies }
+    return { task, limit, ...products.copy(memory), panes: copies }
   }
 
   onWatermark(watermark: number, lateness: number, emit: Emit): void {

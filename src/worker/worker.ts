@@ -4,13 +4,15 @@
  *
  * Time comes from main in blocks: watermarks, ticks, quiet. The worker decides nothing by the clock; it only stamps rows with it.
  */
-import type { MessagePort } from 'node:worker_threads'
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads'
 import { assert } from '../assert.ts'
 import type { ShardCopy, WorkerCopy } from '../checkpoint/snapshot.ts'
+import { buffersOf } from '../checkpoint/snapshot.ts'
 import { BLOCK, PANE_DIRTY, PANE_EMITTED } from '../ring/layout.ts'
 import { RingReader } from '../ring/ring-reader.ts'
 import { RingWriter } from '../ring/ring-writer.ts'
 import type { Pane } from '../window/pane.ts'
+import { CopyMemory } from './copy-memory.ts'
 import { Emission } from './emission.ts'
 import { TaskState } from './task-state.ts'
 import { EVENTS, OPEN_PANES, PRODUCTS } from './worker-stats.ts'
@@ -26,8 +28,8 @@ export interface WorkerJob {
   readonly allowedLateness: number
   readonly tenant: string
   readonly revision: number
-  /** Where copies for checkpoints go; without it none are made. */
-  readonly copies?: Pick<MessagePort, 'postMessage'> | undefined
+  /** Where copies for checkpoints go, and their memory comes back; without it none are made. */
+  readonly copies?: MessagePort | undefined
 }
 
 const WAIT_MS = 1000
@@ -37,7 +39,8 @@ const RELEASE_WORDS = 1 << 14
 /** Runs until an end block arrives. */
 export default function work(job: WorkerJob): void {
   const reader = new RingReader(job.input)
-  const worker = new WindowWorker(job, reader)
+  const { copies } = job
+  const worker = new WindowWorker(job, reader, copies && copyPort(copies))
   for (;;) {
     while (reader.next()) {
       worker.step()
@@ -53,17 +56,40 @@ export default function work(job: WorkerJob): void {
   }
 }
 
+/** How a worker hands copies over, and gets memory for the next ones. */
+export interface CopyPort {
+  send(copy: WorkerCopy, buffers: ArrayBuffer[]): void
+  /** What has come back since the last call. */
+  returned(): ArrayBuffer[]
+}
+
+function copyPort(port: MessagePort): CopyPort {
+  return {
+    send: (copy, buffers) => port.postMessage(copy, buffers),
+    returned() {
+      const buffers: ArrayBuffer[] = []
+      for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {
+        buffers.push(...(got.message as ArrayBuffer[]))
+      }
+      return buffers
+    },
+  }
+}
+
 /** One worker's state and what it does at each block; `work` drives it, and so do simulations. */
 export class WindowWorker {
-  readonly #job: WorkerJob
+  readonly #job: Omit<WorkerJob, 'copies'>
+  readonly #copies: CopyPort | undefined
+  readonly #copyMemory = new CopyMemory()
   readonly #reader: RingReader
   readonly #emission: Emission
   readonly #stats: Float64Array
   readonly #tasks = new Map<number, TaskState>()
   readonly #emit = (state: TaskState, pane: Pane) => this.#emission.emit(state, pane, Date.now())
 
-  constructor(job: WorkerJob, reader: RingReader) {
+  constructor(job: Omit<WorkerJob, 'copies'>, reader: RingReader, copies?: CopyPort) {
     this.#job = job
+    this.#copies = copies
     this.#reader = reader
     this.#stats = new Float64Array(job.stats)
     this.#emission = new Emission(new RingWriter(job.output), job.tenant, job.revision, this.#stats)
@@ -132,18 +158,14 @@ export class WindowWorker {
   /** Copying is all that a checkpoint makes the worker wait for. */
   #copy(number: number, tasks: Int32Array): void {
     const begun = performance.now()
+    this.#copyMemory.refill(this.#copies?.returned() ?? [])
     const shards: ShardCopy[] = []
     for (const task of tasks) {
       const state = this.#tasks.get(task)
-      if (state !== undefined) shards.push(state.copy())
+      if (state !== undefined) shards.push(state.copy(this.#copyMemory))
     }
-    const buffers = shards.flatMap(({ places, arena, panes }) => [
-      places.buffer,
-      arena.buffer,
-      ...panes.flatMap((pane) => [pane.directory.buffer, pane.counts.buffer]),
-    ])
     const copy: WorkerCopy = { number, worker: this.#job.worker, shards, pausedMs: performance.now() - begun }
-    this.#job.copies?.postMessage(copy, buffers)
+    this.#copies?.send(copy, buffersOf(shards))
   }
 
   #restore(): void {

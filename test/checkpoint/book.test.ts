@@ -3,11 +3,13 @@ import v8 from 'node:v8'
 import vm from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import { Book } from '../../src/checkpoint/book.ts'
+import { buffersOf } from '../../src/checkpoint/snapshot.ts'
 import type { ObjectStore } from '../../src/checkpoint/store.ts'
+import { decodeTask } from '../../src/checkpoint/task-object-reader.ts'
 import type { Cut } from '../../src/checkpoint/writer.ts'
 import { CtrError } from '../../src/errors.ts'
 import { type MemoryStore, memoryStore } from '../support/memory-store.ts'
-import { FACTS, shardCopy } from '../support/task-copies.ts'
+import { FACTS, plainPanes, shardCopy } from '../support/task-copies.ts'
 
 const START = 1_700_000_000_000
 const TASKS = [0, 1, 2]
@@ -16,6 +18,7 @@ const TASKS = [0, 1, 2]
 function bench(around: (memory: MemoryStore) => Partial<ObjectStore> = () => ({})) {
   const memory = memoryStore()
   const warnings: string[] = []
+  const done: number[] = []
   const time = { now: START }
   const book = new Book({
     group: 'g',
@@ -26,6 +29,11 @@ function bench(around: (memory: MemoryStore) => Partial<ObjectStore> = () => ({}
     rules: FACTS.rules,
     open: async () => ({ ...memory, ...around(memory) }),
     warn: (message) => warnings.push(message),
+    done: ({ number, shards }) => {
+      if (shards.length === TASKS.length) done.push(number)
+      // Its worker makes the next copy in this memory.
+      for (const buffer of buffersOf(shards)) new Uint8Array(buffer).fill(0xee)
+    },
     now: () => time.now,
   })
   const begin = (number: number, tasks: Cut['tasks'] = TASKS.map((task) => changed(task))) => {
@@ -40,7 +48,7 @@ function bench(around: (memory: MemoryStore) => Partial<ObjectStore> = () => ({}
     return new WeakRef(shards)
   }
   const keys = (part: string) => [...memory.objects.keys()].filter((key) => key.startsWith(`g/${part}/`))
-  return { book, memory, warnings, begin, keys }
+  return { book, memory, warnings, done, begin, keys }
 }
 
 const changed = (task: number) => ({ task, published: null, partitions: [], copied: true, object: null })
@@ -144,6 +152,27 @@ test('copies are let go of when they are written, before the checkpoint is compl
     })
     .toBeUndefined()
   expect(await book.complete(3)).toMatchObject({ pausedMs: 3, cells: 3 })
+})
+
+test('the memory of copies is given back when they are written, once, and also when they can not be written', async () => {
+  let full = false
+  const { book, memory, begin, done, keys } = bench((there) => ({
+    put: async (key, bytes, options) => {
+      if (full) throw lost()
+      return await there.put(key, bytes, options)
+    },
+  }))
+  begin(3)
+  await expect.poll(() => done).toEqual([3])
+  expect(await book.complete(3)).toMatchObject({ pausedMs: 3, cells: 3 })
+  for (const key of keys('objects')) {
+    const task = decodeTask(memory.objects.get(key) ?? new Uint8Array())
+    expect(plainPanes(task)).toMatchObject([{ cells: { a: [3, 1] } }])
+  }
+  full = true
+  begin(4)
+  await expect(book.complete(4)).rejects.toThrow('the answer got lost')
+  expect(done).toEqual([3, 4])
 })
 
 describe('removing what has expired', () => {

@@ -5,6 +5,7 @@ import type { WorkerCopy } from '../../src/checkpoint/snapshot.ts'
 import type { ObjectStore } from '../../src/checkpoint/store.ts'
 import type { CheckpointWriter, Cut, Written } from '../../src/checkpoint/writer.ts'
 import { CtrError } from '../../src/errors.ts'
+import { giveBack } from './inline-workers.ts'
 import { GROUP } from './plan.ts'
 import type { Owner } from './scheduler.ts'
 import type { World } from './world.ts'
@@ -37,6 +38,7 @@ export class BookKeeper implements CheckpointWriter {
       rules,
       open: async () => store(),
       warn: (message) => world.note(pod.name, `book: ${message}`),
+      done: giveBack,
       now,
     })
   }

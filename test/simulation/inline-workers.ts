@@ -2,13 +2,13 @@
  * The engine's workers without threads: each takes some blocks of its ring whenever it gets its turn. A worker never waits for room: it
  * takes no block while there is anything in its row ring.
  */
-import type { WorkerCopy } from '../../src/checkpoint/snapshot.ts'
+import { buffersOf, type WorkerCopy } from '../../src/checkpoint/snapshot.ts'
 import { CtrError } from '../../src/errors.ts'
 import { BLOCK, createRing, HEAD_WORD, RING_HEADER_BYTES, TAIL_WORD } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 import type { WorkerPool, WorkerSettings } from '../../src/worker/pool.ts'
-import { WindowWorker } from '../../src/worker/worker.ts'
+import { type CopyPort, WindowWorker } from '../../src/worker/worker.ts'
 import { createWorkerStats } from '../../src/worker/worker-stats.ts'
 import type { Owner } from './scheduler.ts'
 import type { World } from './world.ts'
@@ -30,6 +30,16 @@ interface InlineWorker {
   readonly waiting: (() => void)[]
   due: boolean
   ended: boolean
+}
+
+/** Where the memory of a copy goes when it is written. */
+const homes = new WeakMap<WorkerCopy, (buffers: ArrayBuffer[]) => void>()
+
+/** Gives a copy's memory back to its worker, which will make the next one in it: whoever still reads it will see something else. */
+export function giveBack(copy: WorkerCopy): void {
+  const buffers = buffersOf(copy.shards)
+  for (const buffer of buffers) new Uint8Array(buffer).fill(0xee)
+  homes.get(copy)?.(buffers)
 }
 
 export class InlineWorkers implements WorkerPool {
@@ -54,11 +64,18 @@ export class InlineWorkers implements WorkerPool {
     this.done.catch(() => {})
     this.#workers = this.rings.map((input, worker) => {
       const output = this.rowRings[worker]!
-      const copies = { postMessage: (copy: unknown) => copied(copy as WorkerCopy) }
+      const returned: ArrayBuffer[] = []
+      const copies: CopyPort = {
+        send: (copy) => {
+          homes.set(copy, (buffers) => returned.push(...buffers))
+          copied(copy)
+        },
+        returned: () => returned.splice(0),
+      }
       const reader = new RingReader(input)
-      const job = { ...settings, worker, input, output, stats: this.stats[worker]!, copies }
+      const job = { ...settings, worker, input, output, stats: this.stats[worker]! }
       const control = (ring: SharedArrayBuffer) => new Int32Array(ring, 0, RING_HEADER_BYTES / 4)
-      const state = { reader, worker: new WindowWorker(job, reader), waiting: [], due: false, ended: false }
+      const state = { reader, worker: new WindowWorker(job, reader, copies), waiting: [], due: false, ended: false }
       return { ...state, input: control(input), output: control(output) }
     })
   }
