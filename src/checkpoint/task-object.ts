@@ -61,6 +61,13 @@ const OUTPUT_USED_MIN = 1 / 8
 export class ObjectOutput {
   bytes = new Uint8Array(OUTPUT_FIRST_BYTES)
   at = 0
+  #numbers = new Int32Array(0)
+
+  /** Room for a number of each of so many ids, all -1. */
+  numbers(limit: number): Int32Array {
+    if (limit > this.#numbers.length || limit < this.#numbers.length * OUTPUT_USED_MIN) this.#numbers = new Int32Array(limit + (limit >> 3))
+    return this.#numbers.subarray(0, limit).fill(-1)
+  }
 
   /** Begins anew at `at`; what was encoded before is gone. */
   begin(at: number): void {
@@ -94,7 +101,7 @@ export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[], out
   let cells = 0
   let products = 0
   for (const [i, shard] of shards.entries()) {
-    const numbers = numberProducts(shard)
+    const numbers = numberProducts(shard, out.numbers(shard.limit))
     section(TASK_OBJECT.products, i, () => {
       products += writeProducts(out, shard, numbers)
     })
@@ -129,9 +136,8 @@ function nextCounted({ directory, counts }: PaneCopy, id: number, limit: number)
   return next
 }
 
-/** For each id of a shard its number in the object, or -1 when no pane counted it. */
-function numberProducts({ limit, panes }: ShardCopy): Int32Array {
-  const numbers = new Int32Array(limit).fill(-1)
+/** Sets for each id of a shard its number in the object; those that no pane counted keep -1. */
+function numberProducts({ limit, panes }: ShardCopy, numbers: Int32Array): Int32Array {
   for (const pane of panes) {
     for (let id = nextCounted(pane, 0, limit); id < limit; id = nextCounted(pane, id + 1, limit)) numbers[id] = 0
   }

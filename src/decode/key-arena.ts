@@ -14,8 +14,10 @@ export class KeyArena {
   #used = 0
   #freed = 0
 
-  constructor(capacityBytes = FIRST_CAPACITY) {
-    this.bytes = new Uint8Array(capacityBytes)
+  constructor(roomBytes = 0) {
+    let capacity = FIRST_CAPACITY
+    while (capacity < roomBytes) capacity *= 2
+    this.bytes = new Uint8Array(capacity)
     this.#words = new Int32Array(this.bytes.buffer)
   }
 
@@ -26,6 +28,11 @@ export class KeyArena {
   /** More than half of what is used is holes. */
   get sparse(): boolean {
     return this.#freed > FIRST_CAPACITY && this.#freed * 2 > this.#used * 4
+  }
+
+  /** Bytes that are no holes. */
+  get liveBytes(): number {
+    return this.#used * 4 - this.#freed
   }
 
   /** Copies source[start, end) in; returns its place. */

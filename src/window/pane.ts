@@ -20,12 +20,20 @@ const SPARE_MAX = 4
 const SPARE_USED_MIN = 1 / 8
 const FIRST_PAGES = 4
 
+/** What a pane is made of: whole pages, the first one zero; and, of an earlier pane, room for totals. */
+interface PaneMemory {
+  readonly counts: Uint32Array<ArrayBuffer>
+  readonly totals?: Uint32Array<ArrayBuffer> | undefined
+}
+
 export class Pane {
   readonly start: number
   readonly end: number
   directory: Int32Array<ArrayBuffer>
   counts: Counts
   emitted: Counts | undefined
+  /** Memory of an earlier pane for `emitted`. */
+  readonly #totals: Uint32Array<ArrayBuffer> | undefined
   /** Pages in use, page 0 included. */
   pages = 1
   /** Events counted in this pane. */
@@ -33,12 +41,12 @@ export class Pane {
   /** It changed since it was last emitted. */
   dirty = false
 
-  /** `counts`: whole pages, the first one zero. */
-  constructor(start: number, end: number, directory: Int32Array<ArrayBuffer>, counts: Counts) {
+  constructor(start: number, end: number, directory: Int32Array<ArrayBuffer>, { counts, totals }: PaneMemory) {
     this.start = start
     this.end = end
     this.directory = directory
     this.counts = counts
+    this.#totals = totals
   }
 
   /** Makes a page at `place` of the directory, which has none. `counts` and `emitted` may be other arrays afterwards. */
@@ -57,7 +65,11 @@ export class Pane {
 
   /** Totals as last emitted, none before the first time: that is now. */
   startEmitting(): Counts {
-    this.emitted ??= this.counts instanceof Uint32Array ? new Uint32Array(this.counts.length / 2) : new Float64Array(this.counts.length / 2)
+    if (this.emitted !== undefined) return this.emitted
+    const length = this.counts.length / 2
+    if (this.counts instanceof Float64Array) this.emitted = new Float64Array(length)
+    else if (this.#totals?.length === length) this.emitted = this.#totals.fill(0)
+    else this.emitted = new Uint32Array(length)
     return this.emitted
   }
 }
@@ -69,7 +81,7 @@ export class Panes {
   readonly #widenAt: number
   /** Of a directory. */
   #length = 1
-  #spare: Uint32Array<ArrayBuffer>[] = []
+  readonly #spare: PaneMemory[] = []
 
   constructor(windowSize: number, widenAt = WIDEN_AT) {
     this.#size = windowSize
@@ -147,9 +159,10 @@ export class Panes {
     const at = this.open.indexOf(pane)
     assert(at >= 0 && !pane.dirty, 'only an open, emitted pane is purged', { start: pane.start, dirty: pane.dirty })
     this.open.splice(at, 1)
-    const { counts, pages } = pane
+    const { counts, emitted, pages } = pane
     if (!(counts instanceof Uint32Array) || this.#spare.length === SPARE_MAX) return
-    if (counts.length <= FIRST_PAGES * PAGE_COUNTS || pages * PAGE_COUNTS >= counts.length * SPARE_USED_MIN) this.#spare.push(counts)
+    if (counts.length > FIRST_PAGES * PAGE_COUNTS && pages * PAGE_COUNTS < counts.length * SPARE_USED_MIN) return
+    this.#spare.push({ counts, totals: emitted instanceof Uint32Array ? emitted : undefined })
   }
 
   /** Whether any open pane has counted the product. */
@@ -165,8 +178,8 @@ export class Panes {
     let pane: Pane | undefined
     for (const candidate of this.open) if (candidate.start === start) pane = candidate
     if (pane === undefined) {
-      const counts = this.#spare.shift() ?? new Uint32Array(FIRST_PAGES * PAGE_COUNTS)
-      pane = new Pane(start, start + this.#size, new Int32Array(this.#length), counts)
+      const memory = this.#spare.shift() ?? { counts: new Uint32Array(FIRST_PAGES * PAGE_COUNTS) }
+      pane = new Pane(start, start + this.#size, new Int32Array(this.#length), memory)
       this.open.push(pane)
     }
     if (pane.total + coming > this.#widenAt && pane.counts instanceof Uint32Array) {

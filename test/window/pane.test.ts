@@ -58,11 +58,13 @@ describe('panes', () => {
     const panes = new Panes(10)
     panes.add(events([3, 0, 0]), 0, 1, 0)
     const first = panes.open[0]!
+    const totals = first.startEmitting().fill(7)
     first.dirty = false
     panes.purge(first)
     panes.add(events([4, 1, 0]), 0, 1, 100)
     const second = panes.open[0]!
     expect(second.counts).toBe(first.counts)
+    expect([second.emitted, second.startEmitting() === totals, totals.some((total) => total !== 0)]).toEqual([undefined, true, false])
     expect([3, 4, 5].flatMap((id) => [impressionsOf(second, id), clicksOf(second, id)])).toEqual([0, 0, 0, 1, 0, 0])
   })
 
