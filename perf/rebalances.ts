@@ -20,7 +20,7 @@ import { sleep } from '../src/clock.ts'
 import { Random } from '../src/source/random.ts'
 import { endBy, unlessFailed } from './lives.ts'
 import { consuming, type Pod, startAgain, startPod } from './pods.ts'
-import { faultsOf, judgeStand } from './verdict.ts'
+import { faultsOfMixedRun, figureLines, figuresOf, judgeStand, type VerdictFigures } from './verdict.ts'
 
 const PARTITIONS = 6
 const PRODUCTS = 1000
@@ -87,19 +87,12 @@ async function main(stand: Stand): Promise<number> {
   await Promise.all(alive(group).map((engine) => endBy(engine, 'SIGTERM')))
   await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), CATCH_UP_MAX_MS)
   const verdict = await judgeStand(stand, database)
-  const faults = faultsOf(verdict)
-  if (verdict.records !== sent.events) faults.push(`${verdict.records} records in the topics, ${sent.events} were sent`)
-  if (verdict.late === 0 || verdict.invalid === 0) faults.push('no late or no invalid events: the run proves too little')
+  const faults = faultsOfMixedRun(verdict, sent.events)
   const report = {
     place: place(),
     seed,
     rate: options.rate,
-    records: verdict.records,
-    counted: verdict.counted,
-    late: verdict.late,
-    invalid: verdict.invalid,
-    rows: verdict.rows.size,
-    rowsDiffering: verdict.difference.count,
+    ...figuresOf(verdict),
     disturbances: Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, done.filter((one) => one === kind).length])),
     rebalances: dealsOf().length - dealsBefore,
     tasksMoved: dealsOf().reduce((sum, { moved }) => sum + moved, 0),
@@ -168,14 +161,8 @@ async function joinOrLeave(group: Group): Promise<void> {
   }
 }
 
-interface Figures {
+interface Figures extends VerdictFigures {
   readonly seed: number
-  readonly records: number
-  readonly counted: number
-  readonly late: number
-  readonly invalid: number
-  readonly rows: number
-  readonly rowsDiffering: number
   readonly disturbances: Readonly<Record<string, number>>
   readonly rebalances: number
   readonly tasksMoved: number
@@ -190,12 +177,7 @@ function render(report: Figures): string {
       ['rebalances', formatCount(report.rebalances)],
       ['  tasks that moved although their owner was there', formatCount(report.tasksMoved)],
       ['seed', String(report.seed)],
-      ['events', formatCount(report.records)],
-      ['  counted', formatCount(report.counted)],
-      ['  late', formatCount(report.late)],
-      ['  invalid', formatCount(report.invalid)],
-      ['rows', formatCount(report.rows)],
-      ['  differing from the oracle', formatCount(report.rowsDiffering)],
+      ...figureLines(report),
     ],
   )
 }

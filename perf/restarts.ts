@@ -21,7 +21,7 @@ import { formatCount } from '../src/cli/format.ts'
 import { sleep } from '../src/clock.ts'
 import { Random } from '../src/source/random.ts'
 import { endBy, unlessFailed, within } from './lives.ts'
-import { faultsOf, judgeStand } from './verdict.ts'
+import { faultsOfMixedRun, figureLines, figuresOf, judgeStand, type VerdictFigures } from './verdict.ts'
 
 const PARTITIONS = 4
 const PRODUCTS = 1000
@@ -82,20 +82,13 @@ async function main(stand: Stand): Promise<number> {
   await endBy(rest, 'SIGTERM')
   const last = await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), CATCH_UP_MAX_MS)
   const verdict = await judgeStand(stand, database)
-  const faults = faultsOf(verdict)
-  if (verdict.records !== sent.events) faults.push(`${verdict.records} records in the topics, ${sent.events} were sent`)
-  if (verdict.late === 0 || verdict.invalid === 0) faults.push('no late or no invalid events: the run proves too little')
+  const faults = faultsOfMixedRun(verdict, sent.events)
   const peakRssBytes = Math.max(last.usage.peakRssBytes, ...lives.map((life) => life.peakRssBytes))
   const report = {
     place: place(),
     seed,
     rate: options.rate,
-    records: verdict.records,
-    counted: verdict.counted,
-    late: verdict.late,
-    invalid: verdict.invalid,
-    rows: verdict.rows.size,
-    rowsDiffering: verdict.difference.count,
+    ...figuresOf(verdict),
     restarts: lives.length,
     peakRssBytes,
     lives,
@@ -142,14 +135,8 @@ async function live(engine: Engine, end: Life['end'], random: Random, load: Load
   }
 }
 
-interface Figures {
+interface Figures extends VerdictFigures {
   readonly seed: number
-  readonly records: number
-  readonly counted: number
-  readonly late: number
-  readonly invalid: number
-  readonly rows: number
-  readonly rowsDiffering: number
   readonly peakRssBytes: number
   readonly lives: readonly Life[]
 }
@@ -164,12 +151,7 @@ function render(report: Figures): string {
       ['  by SIGTERM', restarts('SIGTERM')],
       ['  by SIGKILL', restarts('SIGKILL')],
       ['seed', String(report.seed)],
-      ['events', formatCount(report.records)],
-      ['  counted', formatCount(report.counted)],
-      ['  late', formatCount(report.late)],
-      ['  invalid', formatCount(report.invalid)],
-      ['rows', formatCount(report.rows)],
-      ['  differing from the oracle', formatCount(report.rowsDiffering)],
+      ...figureLines(report),
       ['peak RSS of the engine, MiB', formatCount(report.peakRssBytes / 2 ** 20)],
     ],
   )

@@ -4,6 +4,7 @@ import { TOPICS } from '../bench/support/load.ts'
 import { readBack } from '../bench/support/read-back.ts'
 import { compareRows, type Difference, type Rows, readRows, sumOfWindows } from '../bench/support/rows.ts'
 import type { Stand } from '../bench/support/stand.ts'
+import { formatCount } from '../src/cli/format.ts'
 import { ledgerFaults } from '../test/support/ledger-rows.ts'
 import { Oracle, type OracleOptions, type OracleRecord, sumLedgers } from '../test/support/oracle.ts'
 
@@ -53,4 +54,35 @@ export function faultsOf({ counted, sum, difference, ledger }: Verdict): string[
   if (difference.count > 0) faults.push(`${difference.count} rows differ from the oracle's`, ...difference.examples)
   if (sum !== counted) faults.push(`ctr_windows holds ${sum} events, the oracle counts ${counted}`)
   return faults
+}
+
+/** The same of a run whose load sent `sent` events, some of them late and some invalid on purpose. */
+export function faultsOfMixedRun(verdict: Verdict, sent: number): string[] {
+  const faults = faultsOf(verdict)
+  if (verdict.records !== sent) faults.push(`${verdict.records} records in the topics, ${sent} were sent`)
+  if (verdict.late === 0 || verdict.invalid === 0) faults.push('no late or no invalid events: the run proves too little')
+  return faults
+}
+
+/** What reports keep of a verdict. */
+export type VerdictFigures = Pick<Verdict, 'records' | 'counted' | 'late' | 'invalid'> & {
+  readonly rows: number
+  readonly rowsDiffering: number
+}
+
+/** For a report. */
+export function figuresOf({ records, counted, late, invalid, rows, difference }: Verdict): VerdictFigures {
+  return { records, counted, late, invalid, rows: rows.size, rowsDiffering: difference.count }
+}
+
+/** Lines of a table. */
+export function figureLines({ records, counted, late, invalid, rows, rowsDiffering }: VerdictFigures): [name: string, figure: string][] {
+  return [
+    ['events', formatCount(records)],
+    ['  counted', formatCount(counted)],
+    ['  late', formatCount(late)],
+    ['  invalid', formatCount(invalid)],
+    ['rows', formatCount(rows)],
+    ['  differing from the oracle', formatCount(rowsDiffering)],
+  ]
 }
