@@ -11,6 +11,8 @@ import type { CheckpointOrder, CheckpointReport, CheckpointThreadData } from './
 import type { CheckpointWriter, Written } from './writer.ts'
 
 const CLOSE_MAX_MS = 2_000
+/** Its objects are few; what it works on lies outside of its heap. */
+const YOUNG_MAX_MB = 12
 
 export interface ThreadWriterOptions extends Omit<CheckpointThreadData, 'ports' | 'writerId'> {
   readonly workers: number
@@ -23,7 +25,8 @@ export function threadWriter({ workers, warn, ...options }: ThreadWriterOptions)
   const ports: MessagePort[] = channels.map(({ port2 }) => port2)
   const data: CheckpointThreadData = { ...options, writerId: randomBytes(4).toString('hex'), ports }
   const entry = new URL(`./checkpoint-thread${extname(import.meta.filename)}`, import.meta.url)
-  const thread = new Worker(entry, { workerData: data, transferList: ports, name: 'checkpoint' })
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MAX_MB }
+  const thread = new Worker(entry, { workerData: data, transferList: ports, name: 'checkpoint', resourceLimits })
   const waiting = new Map<number, PromiseWithResolvers<Written>>()
   let dead: CtrError | undefined
   let closing = false

@@ -302,7 +302,7 @@ export class Dictionary {
   }
 
   #compact(): void {
-    const arena = new KeyArena(this.#arena.liveBytes * 2)
+    const arena = new KeyArena(this.#arena.liveBytes)
     for (let entry = 1; entry < this.#entriesUsed; entry++) {
       const at = entry * ENTRY_WORDS
       const length = this.#words[at + SIZE]! & LENGTH_MASK

@@ -4,7 +4,7 @@
  *   word 0          1 ...
  *        | length   | key bytes, padded to 4 |
  *
- * Freed keys leave holes; when more than half is holes, the owner moves the live keys into a fresh arena (see Dictionary).
+ * Freed keys leave holes; when more than a quarter is holes, the owner moves the live keys into a fresh arena (see Dictionary).
  */
 const FIRST_CAPACITY = 1 << 12
 
@@ -14,10 +14,9 @@ export class KeyArena {
   #used = 0
   #freed = 0
 
-  constructor(roomBytes = 0) {
-    let capacity = FIRST_CAPACITY
-    while (capacity < roomBytes) capacity *= 2
-    this.bytes = new Uint8Array(capacity)
+  /** With room for keys of `liveBytes` and the holes that come until the next one. */
+  constructor(liveBytes = 0) {
+    this.bytes = new Uint8Array(Math.max(FIRST_CAPACITY, Math.ceil((liveBytes * 3) / 2 / FIRST_CAPACITY) * FIRST_CAPACITY))
     this.#words = new Int32Array(this.bytes.buffer)
   }
 
@@ -25,9 +24,9 @@ export class KeyArena {
     return this.bytes.length
   }
 
-  /** More than half of what is used is holes. */
+  /** More than a quarter of what is used is holes. */
   get sparse(): boolean {
-    return this.#freed > FIRST_CAPACITY && this.#freed * 2 > this.#used * 4
+    return this.#freed > FIRST_CAPACITY && this.#freed * 4 > this.#used * 4
   }
 
   /** Bytes that are no holes. */

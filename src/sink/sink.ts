@@ -71,6 +71,9 @@ export function startSink(options: SinkOptions): Sink {
   return new ThreadSink(options)
 }
 
+/** What it allocates dies at once; without a bound it takes 48 MB before it looks. */
+const YOUNG_MAX_MB = 12
+
 class ThreadSink implements Sink {
   readonly ready: Promise<void>
   readonly ended: Promise<void>
@@ -157,7 +160,7 @@ class ThreadSink implements Sink {
     const settings = { tenant, revision, batchRows, flushIntervalMs, maxRetries, applySchema }
     const data: SinkThreadData = { rings, stats: this.#stats, endpoint, ...settings }
     const entry = new URL(`./sink-thread${extname(import.meta.filename)}`, import.meta.url)
-    this.#worker = new Worker(entry, { workerData: data, name: 'sink' })
+    this.#worker = new Worker(entry, { workerData: data, name: 'sink', resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MAX_MB } })
     this.#worker.on('message', (message: SinkReport) => this.#hear(message))
     this.#worker.once('error', (error) => this.#died('the sink thread failed', error))
     this.#worker.once('exit', (code) => this.#died(`the sink thread ended (exit ${code})`))

@@ -68,7 +68,7 @@ export class Products {
   }
 
   #compact(): void {
-    const arena = new KeyArena(this.#arena.liveBytes * 2)
+    const arena = new KeyArena(this.#arena.liveBytes)
     for (let id = 0; id < this.limit; id++) {
       const place = this.#places[id]!
       if (place === FREE) continue
