@@ -1,5 +1,5 @@
 /**
- * How much a fetch waits for at the broker. A round of fetching costs about as much as a thousand events, so under a steady stream it
+ * How much a fetch waits for at the broker. A round of fetching costs as much as a few thousand events, so under a steady stream it
  * should bring what comes in PACE_MS, not the first few kilobytes: at most some hundred rounds a second, at the price of PACE_MS of delay.
  * A fetch that waits for more than its request says does so for PATIENCE_MS at most, for the stream may just have become slow, or a backlog
  * have come to its end. Where little comes, and while there is a backlog, nothing waits longer than it would.

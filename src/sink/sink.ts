@@ -71,7 +71,7 @@ export function startSink(options: SinkOptions): Sink {
   return new ThreadSink(options)
 }
 
-/** What it allocates dies at once; without a bound it takes 48 MB before it looks. */
+/** What it allocates dies at once, so that a small young generation serves; without a bound V8 lets it grow to many times that. */
 const YOUNG_MAX_MB = 12
 
 class ThreadSink implements Sink {

@@ -1,6 +1,6 @@
 /**
  * Memory for a checkpoint's copies, used again: the checkpoint thread sends back what it has written. Fresh megabytes for each checkpoint
- * are zeroed pages each time, and leave the C library's heap in pieces: a process with a million products grew by 200 MiB in half an hour.
+ * are zeroed pages each time, and leave the C library's heap in pieces: with a million products 606 MiB after two minutes, 575 without.
  *
  * What comes back and finds no use in the next checkpoint is let go, so no more is kept than a checkpoint takes.
  */
