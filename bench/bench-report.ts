@@ -1,8 +1,24 @@
 /** The JSON that `npm run bench` writes and reads again: for --compare, and for the figures in README.md. */
 import { readFileSync } from 'node:fs'
-import type { EndToEndReport } from './end-to-end.ts'
-import type { MicroReport } from './micro.ts'
-import type { Place } from './support/report.ts'
+import type { Run } from '../workshop/backlog.ts'
+import type { Place } from '../workshop/report.ts'
+import type { StageFigures } from './stage.ts'
+
+export interface EndToEndReport {
+  readonly place: Place
+  readonly events: number
+  readonly workers: number
+  /** Rows that all who make rows agree on. */
+  readonly rows: number
+  readonly results: readonly { readonly name: string; readonly what: string; readonly runs: readonly Run[] }[]
+  /** Who could not be run here, and why. */
+  readonly notRun: readonly { readonly name: string; readonly what: string; readonly reason: string }[]
+}
+
+export interface MicroReport {
+  readonly place: Place
+  readonly stages: readonly StageFigures[]
+}
 
 export interface BenchReport {
   readonly kind: 'bench'

@@ -2,8 +2,9 @@
  * Whether this run of the bench is worse than an earlier one. What is compared is the least time of a stage, and the least CPU time per
  * event of an end-to-end contestant: neighbours on the machine make either longer, never shorter. Peers are shown, and fail nothing.
  */
+
+import { significant, table } from '../workshop/report.ts'
 import type { BenchReport } from './bench-report.ts'
-import { significant, table } from './support/report.ts'
 
 export interface Compared {
   readonly name: string

@@ -5,13 +5,13 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { VERSION_UNIT } from '../src/sink/row-binary.ts'
-import type { OracleRow } from '../test/support/oracle.ts'
-import { fresh, type Run, runEngine } from './support/backlog.ts'
+import { fresh, type Run, runEngine } from '../workshop/backlog.ts'
+import { finished, startChild, startProgram, success } from '../workshop/child.ts'
+import { TOPICS } from '../workshop/load.ts'
+import type { OracleRow } from '../workshop/oracle.ts'
+import { byKey, compareRows, type Rows, readRows } from '../workshop/result-rows.ts'
+import type { Stand } from '../workshop/stand.ts'
 import { buildJava, buildLibrdkafka, type Program } from './support/build.ts'
-import { finished, startChild, startProgram, success } from './support/child.ts'
-import { TOPICS } from './support/load.ts'
-import { byKey, compareRows, type Rows, readRows } from './support/rows.ts'
-import type { Stand } from './support/stand.ts'
 
 export interface Arena {
   readonly stand: Stand

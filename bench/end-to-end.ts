@@ -5,13 +5,13 @@
  *
  * Broker, ClickHouse and whoever reads share the machine. Nothing is printed of a run whose counts or rows are wrong.
  */
-import { formatCount } from '../src/cli/format.ts'
-import type { BenchReport } from './bench-report.ts'
+import { formatCount } from '../src/text.ts'
+import { loadBacklog, type Run, runMaxMs } from '../workshop/backlog.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, median, place, significant, table, writeJson } from '../workshop/report.ts'
+import { runScript, withStand } from '../workshop/stand.ts'
+import type { BenchReport, EndToEndReport } from './bench-report.ts'
 import { type Arena, CONTESTANTS, type Contestant, warmUp } from './contestants.ts'
-import { loadBacklog, type Run, runMaxMs } from './support/backlog.ts'
-import { scriptOptions } from './support/options.ts'
-import { describePlace, median, type Place, place, significant, table, writeJson } from './support/report.ts'
-import { runScript, withStand } from './support/stand.ts'
 
 export interface EndToEndOptions {
   readonly events: number
@@ -19,17 +19,6 @@ export interface EndToEndOptions {
   readonly workers: number
   /** Names, comma-separated; '' for all. */
   readonly only: string
-}
-
-export interface EndToEndReport {
-  readonly place: Place
-  readonly events: number
-  readonly workers: number
-  /** Rows that all who make rows agree on. */
-  readonly rows: number
-  readonly results: readonly { readonly name: string; readonly what: string; readonly runs: readonly Run[] }[]
-  /** Who could not be run here, and why. */
-  readonly notRun: readonly { readonly name: string; readonly what: string; readonly reason: string }[]
 }
 
 export const END_TO_END_DEFAULTS = { events: 10_000_000, rounds: 3, workers: 1, only: '' }

@@ -1,9 +1,10 @@
 /** What bench/growth.ts varies, one thing at a time, and how it shows what came of it. */
-import { formatCount } from '../src/cli/format.ts'
-import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../src/source/generate.ts'
-import type { EngineRun } from './support/backlog.ts'
-import { BACKLOG_FROM } from './support/load.ts'
-import { significant, table } from './support/report.ts'
+
+import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../src/load/generate.ts'
+import { formatCount } from '../src/text.ts'
+import type { EngineRun } from '../workshop/backlog.ts'
+import { BACKLOG_FROM } from '../workshop/load.ts'
+import { significant, table } from '../workshop/report.ts'
 
 /** One way to run: what is in the topics, and how the engine is configured. */
 export interface Point {

@@ -9,9 +9,13 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Page, renderPage } from '../perf/report-page.ts'
-import { formatCount } from '../src/cli/format.ts'
-import { plainClient } from '../test/support/kafka-harness.ts'
+import { formatCount } from '../src/text.ts'
+import { loadBacklog, runEngine } from '../workshop/backlog.ts'
+import { plainClient } from '../workshop/kafka-harness.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, writeJson } from '../workshop/report.ts'
+import { type Page, renderPage } from '../workshop/report-page.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import {
   type Axis,
   axesOf,
@@ -24,10 +28,6 @@ import {
   renderAxis,
   valueBytesOf,
 } from './growth-axes.ts'
-import { loadBacklog, runEngine } from './support/backlog.ts'
-import { scriptOptions } from './support/options.ts'
-import { describePlace, place, writeJson } from './support/report.ts'
-import { runScript, type Stand, withStand } from './support/stand.ts'
 
 /** Of event time: windows of 10 s hold what they do at a million events a second. */
 const EVENT_RATE = 1_000_000

@@ -6,13 +6,13 @@
  * One thread, one core, warm caches: a figure says what a stage costs at best, and where a change made it worse.
  */
 import { Worker } from 'node:worker_threads'
-import type { BenchReport } from './bench-report.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, significant, table, writeJson } from '../workshop/report.ts'
+import { runScript } from '../workshop/stand.ts'
+import type { BenchReport, MicroReport } from './bench-report.ts'
 import { PARTS } from './parts.ts'
 import { type StageFigures, timeStage } from './stage.ts'
 import type { StageJob, StageOutcome } from './stage-thread.ts'
-import { scriptOptions } from './support/options.ts'
-import { describePlace, type Place, place, significant, table, writeJson } from './support/report.ts'
-import { runScript } from './support/stand.ts'
 
 export interface MicroOptions {
   /** One of PARTS; '' for all. */
@@ -21,11 +21,6 @@ export interface MicroOptions {
   readonly time: number
   /** Small inputs, next to no time and no threads: shows that the benches still work, not how fast anything is. */
   readonly quick: boolean
-}
-
-export interface MicroReport {
-  readonly place: Place
-  readonly stages: readonly StageFigures[]
 }
 
 export const MICRO_DEFAULTS = { only: '', time: 500, quick: false }

@@ -9,14 +9,14 @@
  */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { repositoryPath } from '../workshop/child.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, writeJson } from '../workshop/report.ts'
+import { runScript } from '../workshop/stand.ts'
 import { type BenchReport, readBenchReport } from './bench-report.ts'
 import { compareReports, renderComparison } from './compare.ts'
 import { END_TO_END_DEFAULTS, renderEndToEnd, runEndToEnd } from './end-to-end.ts'
 import { MICRO_DEFAULTS, renderMicro, runMicro } from './micro.ts'
-import { repositoryPath } from './support/child.ts'
-import { scriptOptions } from './support/options.ts'
-import { describePlace, place, writeJson } from './support/report.ts'
-import { runScript } from './support/stand.ts'
 
 const COMPARE_DEFAULTS = { compare: '', loss: 15, by: 'min' }
 

@@ -1,6 +1,6 @@
 /** A stage of the engine under the microbenchmark: what it does, how much of it a call does, and how it is known to be right. */
 import { Bench } from 'tinybench'
-import { quantile } from './support/report.ts'
+import { quantile } from '../workshop/report.ts'
 
 export interface Stage {
   readonly name: string

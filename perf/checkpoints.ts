@@ -10,13 +10,13 @@
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { success } from '../bench/support/child.ts'
-import { type EngineOptions, type LogLine, startEngine } from '../bench/support/engine.ts'
-import { BACKLOG_FROM, startLoad, TOPICS } from '../bench/support/load.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, table, writeJson } from '../bench/support/report.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
 import { sleep } from '../src/clock.ts'
+import { success } from '../workshop/child.ts'
+import { type EngineOptions, type LogLine, startEngine } from '../workshop/engine.ts'
+import { BACKLOG_FROM, startLoad, TOPICS } from '../workshop/load.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
 const options = scriptOptions('perf/checkpoints.ts', {

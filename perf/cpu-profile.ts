@@ -25,7 +25,7 @@ export interface ThreadProfile {
 
 /** Which thread runs what: by a file of which only that thread runs functions. */
 const THREADS: readonly (readonly [file: string, thread: string])[] = [
-  ['src/pipeline.ts', 'main'],
+  ['src/run/pipeline.ts', 'main'],
   ['src/worker/worker.ts', 'worker'],
   ['src/sink/sink-thread.ts', 'sink'],
   ['src/checkpoint/checkpoint-thread.ts', 'checkpoint'],

@@ -6,16 +6,17 @@
  * The hash over all rows must be the same every time, and that of the oracle. Pods are killed with SIGKILL at random moments and started
  * again at once; checkpoints are taken four times a second, so that every life goes on from where another one was.
  */
-import { success } from '../bench/support/child.ts'
-import { type Engine, type EngineOptions, startEngine } from '../bench/support/engine.ts'
-import { BACKLOG_FROM, startLoad, TOPICS } from '../bench/support/load.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, table, writeJson } from '../bench/support/report.ts'
-import { readRows } from '../bench/support/rows.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
+
 import { sleep } from '../src/clock.ts'
-import { Random } from '../src/source/random.ts'
-import { rowsHash } from '../test/support/oracle.ts'
+import { Random } from '../src/load/random.ts'
+import { success } from '../workshop/child.ts'
+import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
+import { BACKLOG_FROM, startLoad, TOPICS } from '../workshop/load.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { rowsHash } from '../workshop/oracle.ts'
+import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { readRows } from '../workshop/result-rows.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
 const options = scriptOptions('perf/determinism.ts', { events: 3_000_000, kills: 20, seed: 0, json: '' })

@@ -4,10 +4,10 @@
  * Exit code 0 when no difference was found, 1 with the event that shows one.
  */
 import { parseArgs } from 'node:util'
-import { REASONS } from '../src/decode/event.ts'
-import { exact } from '../src/decode/exact.ts'
-import { compareParsers, shapedScan } from '../test/support/compare-parsers.ts'
-import { compareShapes } from '../test/support/compare-shapes.ts'
+import { exact } from '../src/format/json-exact.ts'
+import { REASONS } from '../src/format/reasons.ts'
+import { compareParsers, shapedScan } from '../workshop/compare-parsers.ts'
+import { compareShapes } from '../workshop/compare-shapes.ts'
 
 /** For so many mutated events, one is made that fits a shape. */
 const SHAPES_SHARE = 5

@@ -1,7 +1,7 @@
 /** How long after the record that closed it each window could be read, from what was watched and what the oracle found. */
 
-import { quantile } from '../bench/support/report.ts'
-import type { Rows } from '../bench/support/rows.ts'
+import { quantile } from '../workshop/report.ts'
+import type { Rows } from '../workshop/result-rows.ts'
 import type { Closings } from './closings.ts'
 import type { Watch } from './watch.ts'
 

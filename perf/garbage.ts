@@ -10,12 +10,12 @@
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type EngineRun, loadBacklog, runEngine } from '../bench/support/backlog.ts'
-import { repositoryPath } from '../bench/support/child.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, significant, table, writeJson } from '../bench/support/report.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
-import { formatCount } from '../src/cli/format.ts'
+import { formatCount } from '../src/text.ts'
+import { type EngineRun, loadBacklog, runEngine } from '../workshop/backlog.ts'
+import { repositoryPath } from '../workshop/child.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, significant, table, writeJson } from '../workshop/report.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { byThread, garbageOf, type HeapSample, type NamedThread, pauseQuantile, readTrace, type ThreadGarbage } from './gc-trace.ts'
 
 const PARTITIONS = 4

@@ -1,5 +1,5 @@
 /** What V8's `--trace-gc-nvp` says of the collections of a process, and what its threads have allocated by that. */
-import { quantile } from '../bench/support/report.ts'
+import { quantile } from '../workshop/report.ts'
 
 /** One collection. Times in ms, of the isolate's own clock. */
 export interface Collection {

@@ -1,5 +1,5 @@
 /** What a long run is judged by: memory that does not grow, an engine that keeps up with a load that kept its rate. */
-import { quantile } from '../bench/support/report.ts'
+import { quantile } from '../workshop/report.ts'
 import type { Sample } from './samples.ts'
 
 /** Growth of RSS over the judged time, as a share of its mean. */

@@ -1,9 +1,9 @@
 /** How engines of a perf run are ended, and how a run hears of an end that nobody asked for. */
 
-import type { Ended } from '../bench/support/child.ts'
-import type { Engine } from '../bench/support/engine.ts'
-import type { Load } from '../bench/support/load.ts'
 import { sleep } from '../src/clock.ts'
+import type { Ended } from '../workshop/child.ts'
+import type { Engine } from '../workshop/engine.ts'
+import type { Load } from '../workshop/load.ts'
 
 const DRAIN_MAX_MS = 40_000
 

@@ -7,14 +7,15 @@
  * itself: /readyz must turn 503, backpressure must show, no row may be dropped. From the proxy's return it is timed until every closed
  * window is in ClickHouse; in the end all rows and the ledger are held against the oracle's.
  */
-import { success } from '../bench/support/child.ts'
-import { type EngineOptions, startEngine } from '../bench/support/engine.ts'
-import { startLoad, TOPICS } from '../bench/support/load.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, table, writeJson } from '../bench/support/report.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
+
 import { sleep } from '../src/clock.ts'
-import { type ClickHouseProxy, startProxy } from '../test/support/clickhouse-proxy.ts'
+import { success } from '../workshop/child.ts'
+import { type ClickHouseProxy, startProxy } from '../workshop/clickhouse-proxy.ts'
+import { type EngineOptions, startEngine } from '../workshop/engine.ts'
+import { startLoad, TOPICS } from '../workshop/load.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
 const options = scriptOptions('perf/outage.ts', { rate: 100_000, seconds: 300, products: 10_000, json: '' })

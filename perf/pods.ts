@@ -1,6 +1,6 @@
 /** Processes of one consumer group under fixed names, as the pods of a StatefulSet: a new one takes the name of the one before it. */
-import { type Engine, type EngineOptions, startEngine } from '../bench/support/engine.ts'
-import type { Stand } from '../bench/support/stand.ts'
+import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
+import type { Stand } from '../workshop/stand.ts'
 import { within } from './lives.ts'
 
 /** The process has been given this share of the partitions. */

@@ -12,12 +12,12 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
-import { loadBacklog, runEngine } from '../bench/support/backlog.ts'
-import { finished, repositoryPath, startProgram } from '../bench/support/child.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, table } from '../bench/support/report.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
-import { formatCount } from '../src/cli/format.ts'
+import { formatCount } from '../src/text.ts'
+import { loadBacklog, runEngine } from '../workshop/backlog.ts'
+import { finished, repositoryPath, startProgram } from '../workshop/child.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, table } from '../workshop/report.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { type CpuProfile, readProfile, type ThreadProfile } from './cpu-profile.ts'
 
 const PARTITIONS = 4

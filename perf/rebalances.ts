@@ -9,15 +9,15 @@
  * Disorder reaches beyond what is forgiven, some events are far too late and some invalid. A last life reads up to the end.
  */
 
-import { success } from '../bench/support/child.ts'
-import { type Engine, type EngineOptions, startEngine } from '../bench/support/engine.ts'
-import { type Load, startLoad, TOPICS } from '../bench/support/load.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, table, writeJson } from '../bench/support/report.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
-import { formatCount } from '../src/cli/format.ts'
 import { sleep } from '../src/clock.ts'
-import { Random } from '../src/source/random.ts'
+import { Random } from '../src/load/random.ts'
+import { formatCount } from '../src/text.ts'
+import { success } from '../workshop/child.ts'
+import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
+import { type Load, startLoad, TOPICS } from '../workshop/load.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { endBy, unlessFailed } from './lives.ts'
 import { consuming, type Pod, startAgain, startPod } from './pods.ts'
 import { faultsOfMixedRun, figureLines, figuresOf, judgeStand, type VerdictFigures } from './verdict.ts'

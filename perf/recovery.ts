@@ -8,13 +8,14 @@
  * first row that the new process emitted, as ClickHouse has it. What came since the checkpoint is read again meanwhile. In the end all rows
  * and the ledger are held against the oracle's.
  */
-import { success } from '../bench/support/child.ts'
-import { type Engine, type EngineOptions, startEngine } from '../bench/support/engine.ts'
-import { startLoad, TOPICS } from '../bench/support/load.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, quantile, table, writeJson } from '../bench/support/report.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
+
 import { sleep } from '../src/clock.ts'
+import { success } from '../workshop/child.ts'
+import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
+import { startLoad, TOPICS } from '../workshop/load.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, quantile, table, writeJson } from '../workshop/report.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
 const options = scriptOptions('perf/recovery.ts', { kills: 10, rate: 20_000, window: 1, json: '' })

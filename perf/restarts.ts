@@ -10,16 +10,16 @@
  * to the end. ClickHouse is not restarted.
  */
 
-import { success } from '../bench/support/child.ts'
-import { type Engine, type EngineOptions, startEngine } from '../bench/support/engine.ts'
-import { type Load, startLoad, TOPICS } from '../bench/support/load.ts'
-import { scriptOptions } from '../bench/support/options.ts'
-import { describePlace, place, table, writeJson } from '../bench/support/report.ts'
-import { runScript, type Stand, withStand } from '../bench/support/stand.ts'
-import { peakRssOf } from '../bench/support/usage.ts'
-import { formatCount } from '../src/cli/format.ts'
 import { sleep } from '../src/clock.ts'
-import { Random } from '../src/source/random.ts'
+import { Random } from '../src/load/random.ts'
+import { formatCount } from '../src/text.ts'
+import { success } from '../workshop/child.ts'
+import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
+import { type Load, startLoad, TOPICS } from '../workshop/load.ts'
+import { scriptOptions } from '../workshop/options.ts'
+import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { runScript, type Stand, withStand } from '../workshop/stand.ts'
+import { peakRssOf } from '../workshop/usage.ts'
 import { endBy, unlessFailed, within } from './lives.ts'
 import { faultsOfMixedRun, figureLines, figuresOf, judgeStand, type VerdictFigures } from './verdict.ts'
 

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { repositoryPath } from '../bench/support/child.ts'
+import { repositoryPath } from '../workshop/child.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 /** Scenarios with a script of their own. */

@@ -1,7 +1,7 @@
 /** What an engine shows of itself while it runs: its metrics and its memory, sampled once a second. */
 import { readFileSync } from 'node:fs'
-import { cpuSecondsOf } from '../bench/support/usage.ts'
 import { sleep } from '../src/clock.ts'
+import { cpuSecondsOf } from '../workshop/usage.ts'
 
 export interface Sample {
   /** Since the sampling began. */

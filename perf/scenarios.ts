@@ -1,5 +1,5 @@
 /** What the live scenarios are: loads, one after the other, that the engine has to follow. */
-import type { GenerateOptions } from '../src/source/generate.ts'
+import type { GenerateOptions } from '../src/load/generate.ts'
 
 export interface Phase {
   /** Events per second; 0 is as fast as it goes. */

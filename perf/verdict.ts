@@ -1,12 +1,12 @@
 /** What the oracle makes of all that is in the topics, against what ClickHouse holds. */
 
-import { TOPICS } from '../bench/support/load.ts'
-import { readBack } from '../bench/support/read-back.ts'
-import { compareRows, type Difference, type Rows, readRows, sumOfWindows } from '../bench/support/rows.ts'
-import type { Stand } from '../bench/support/stand.ts'
-import { formatCount } from '../src/cli/format.ts'
-import { ledgerFaults } from '../test/support/ledger-rows.ts'
-import { Oracle, type OracleOptions, type OracleRecord, sumLedgers } from '../test/support/oracle.ts'
+import { formatCount } from '../src/text.ts'
+import { ledgerFaults } from '../workshop/ledger-rows.ts'
+import { TOPICS } from '../workshop/load.ts'
+import { Oracle, type OracleOptions, type OracleRecord, sumLedgers } from '../workshop/oracle.ts'
+import { readBack } from '../workshop/read-back.ts'
+import { compareRows, type Difference, type Rows, readRows, sumOfWindows } from '../workshop/result-rows.ts'
+import type { Stand } from '../workshop/stand.ts'
 
 export interface Verdict {
   readonly records: number

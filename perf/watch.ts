@@ -1,6 +1,6 @@
 /** Watches which windows can be read in ClickHouse, and since when: one short query after the other. */
 import { sleep } from '../src/clock.ts'
-import type { TestClickHouse } from '../test/support/clickhouse.ts'
+import type { TestClickHouse } from '../workshop/clickhouse.ts'
 
 /** Between the starts of two queries. */
 const PERIOD_MS = 20

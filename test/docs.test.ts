@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { README, withTables } from '../docs/tables.ts'
+import { README, withTables } from '../scripts/tables.ts'
 import { createProgram } from '../src/cli/program.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { temporaryFile } from './support/config-file.ts'

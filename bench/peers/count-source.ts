@@ -6,8 +6,8 @@
  */
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
+import { BatchHeader, readBatchHeader } from '../../src/batch/record-batch.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { BatchHeader, readBatchHeader } from '../../src/decode/record-batch.ts'
 import { kafkaSource } from '../../src/kafka/kafka-source.ts'
 import type { AssignedPartition, RecordBatches, SourceHandler } from '../../src/source/source.ts'
 

@@ -1,6 +1,6 @@
 /** Rows as RowBinary. */
 import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
-import { readRow } from '../../test/support/memory-run.ts'
+import { readRow } from '../../workshop/memory-run.ts'
 import type { StageMaker } from '../stage.ts'
 
 const PRODUCT = Buffer.from('p-0000001')

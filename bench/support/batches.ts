@@ -1,7 +1,7 @@
 /** Generated events as record batches and as plain values, for benches of single stages. */
-import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../../src/source/generate.ts'
-import { Lanes, reopen, seal } from '../../src/source/lanes.ts'
-import { BACKLOG_FROM } from './load.ts'
+import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../../src/load/generate.ts'
+import { Lanes, reopen, seal } from '../../src/load/generated-partitions.ts'
+import { BACKLOG_FROM } from '../../workshop/load.ts'
 
 export interface GeneratedBatches {
   /** Record batches of one partition, back to back. */

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { repositoryPath } from './child.ts'
+import { repositoryPath } from '../../workshop/child.ts'
 
 const run = promisify(execFile)
 const BUILD_MAX_MS = 240_000

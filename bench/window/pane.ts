@@ -1,7 +1,7 @@
 /** Counting a block of events in a pane. */
 
-import { Popularity } from '../../src/source/popularity.ts'
-import { Random } from '../../src/source/random.ts'
+import { Popularity } from '../../src/load/popularity.ts'
+import { Random } from '../../src/load/random.ts'
 import { cellOf } from '../../src/window/cells.ts'
 import { type Pane, Panes } from '../../src/window/pane.ts'
 import type { Stage, StageMaker } from '../stage.ts'

@@ -12,6 +12,7 @@
  */
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import type { ObjectStore } from '../store/object-store.ts'
 import {
   checkpointId,
   encodeManifest,
@@ -24,7 +25,6 @@ import {
 } from './manifest.ts'
 import { removeExpired } from './retention.ts'
 import type { WorkerCopy } from './snapshot.ts'
-import type { ObjectStore } from './store.ts'
 import { encodeTask, ObjectOutput } from './task-object.ts'
 import type { Cut, TaskCut, Written } from './writer.ts'
 

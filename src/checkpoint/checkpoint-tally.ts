@@ -1,5 +1,5 @@
 /** Counts of checkpoints, for metrics and /readyz. */
-import type { HistogramStats } from '../metrics/stats.ts'
+import type { HistogramStats } from '../histogram.ts'
 import type { Written } from './writer.ts'
 
 /** Upper bounds of checkpoint durations, s. */

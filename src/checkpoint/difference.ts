@@ -1,7 +1,7 @@
 /** Which open windows differ between two checkpoints, and in which products. */
 
+import type { ObjectStore } from '../store/object-store.ts'
 import type { SelectedTask, Selection } from './selection.ts'
-import type { ObjectStore } from './store.ts'
 import { openPanes, productOf, readObject } from './stored-task.ts'
 
 /** Impressions and clicks. */

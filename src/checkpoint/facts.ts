@@ -1,7 +1,8 @@
 /** Tasks as the plain facts of a manifest. */
+
+import type { PartitionFacts, TaskFacts } from '../window/facts.ts'
 import type { Partition } from '../window/partition.ts'
 import type { Task } from '../window/task.ts'
-import type { PartitionFacts, TaskFacts } from './manifest.ts'
 
 /** A task as it stands now; `topics` by topic index. */
 export function factsOf(time: Task, topics: readonly string[]): TaskFacts {

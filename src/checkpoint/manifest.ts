@@ -15,31 +15,8 @@ import { crc32 } from 'node:zlib'
 import { z } from 'zod'
 import { assert } from '../assert.ts'
 import { CtrError } from '../errors.ts'
-import type { LedgerTotals } from '../window/ledger.ts'
-import type { ObjectStore, StoredObject } from './store.ts'
-
-/** An open window as one partition's low-water mark needs it; see window/partition.ts. Times in ms. */
-export interface WindowFacts {
-  readonly end: number
-  /** First offset that went into it, and the largest event time before that. */
-  readonly offset: number
-  readonly maxEventTime: number | null
-  /** Events of this partition counted into it so far. */
-  readonly events: number
-  /** The partition's totals below `offset`. */
-  readonly totals: LedgerTotals
-}
-
-/** One partition at the cut. */
-export interface PartitionFacts {
-  readonly topic: string
-  readonly partition: number
-  /** Next offset to read. */
-  readonly position: number
-  readonly maxEventTime: number | null
-  readonly totals: LedgerTotals
-  readonly windows: readonly WindowFacts[]
-}
+import type { ObjectStore, StoredObject } from '../store/object-store.ts'
+import type { TaskFacts } from '../window/facts.ts'
 
 /** Where a task's panes and products are. */
 export interface ObjectReference {
@@ -49,19 +26,6 @@ export interface ObjectReference {
   /** Live (product, window) pairs in it. */
   readonly cells: number
   readonly products: number
-}
-
-/** One task at the cut. */
-export interface TaskFacts {
-  readonly task: number
-  /**
-   * How often the task has been begun anew on purpose: from offsets that were set, from a savepoint, from nothing. What was kept in an
-   * earlier life doesn't count any more, however far it had come. Absent: 0.
-   */
-  readonly lineage?: number | undefined
-  /** Published watermark, ms; null before the first one. Panes of the object that end `allowedLateness` before it are purged. */
-  readonly published: number | null
-  readonly partitions: readonly PartitionFacts[]
 }
 
 /** A task in a manifest; without an object it has no open pane. */

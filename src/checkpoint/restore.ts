@@ -5,9 +5,10 @@
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { OfferedPartition } from '../source/source.ts'
+import type { ObjectStore } from '../store/object-store.ts'
+import type { TaskFacts } from '../window/facts.ts'
 import { type Candidate, decideTaskStart, nameOf, type StartWish } from './decide.ts'
-import { listManifests, type Manifest, type ObjectReference, type StateRules, type StoredManifest, type TaskFacts } from './manifest.ts'
-import type { ObjectStore } from './store.ts'
+import { listManifests, type Manifest, type ObjectReference, type StateRules, type StoredManifest } from './manifest.ts'
 import { type DecodedTask, decodeTask } from './task-object-reader.ts'
 
 /** How a task begins. */

@@ -17,9 +17,10 @@
  * Safe with other processes at work: a new manifest refers to new objects and to those of the manifest it goes on from, which is among
  * the newest of its tasks or a savepoint.
  */
+
+import type { ObjectStore, StoredObject } from '../store/object-store.ts'
 import { listManifests, type ManifestListing, objectsPrefix, type StoredManifest, timeOfKey } from './manifest.ts'
 import { furthest } from './selection.ts'
-import type { ObjectStore, StoredObject } from './store.ts'
 
 const YOUNG_MS = 3_600_000
 

@@ -7,6 +7,7 @@
  */
 import type { Clock } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import type { ObjectStore } from '../store/object-store.ts'
 import {
   checkpointId,
   encodeManifest,
@@ -17,7 +18,6 @@ import {
   savepointPrefix,
 } from './manifest.ts'
 import { furthest, nameFault, type SelectedTask } from './selection.ts'
-import type { ObjectStore } from './store.ts'
 import { verifyManifest } from './verify.ts'
 
 /** Who makes it, and when. */

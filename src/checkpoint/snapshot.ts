@@ -3,7 +3,7 @@
  * all that stops the worker; encoding is the checkpoint thread's work (task-object.ts).
  *
  *   places   id → word of the key in `arena`, or -1 for an id that names no product
- *   arena    at each place: a word with the key's length in bytes, then the key, padded to a word (decode/key-arena.ts)
+ *   arena    at each place: a word with the key's length in bytes, then the key, padded to a word (products/key-arena.ts)
  *   directory, counts   of each pane, see window/cells.ts; ids at or above `limit` have none
  */
 

@@ -3,8 +3,8 @@
  * that count are the ones that the manifest calls open.
  */
 import { CtrError } from '../errors.ts'
+import type { ObjectStore } from '../store/object-store.ts'
 import type { ObjectReference, TaskEntry } from './manifest.ts'
-import type { ObjectStore } from './store.ts'
 import { type DecodedPane, type DecodedTask, decodeTask } from './task-object-reader.ts'
 
 /** Ends of the windows that are open at the cut, with the events that were counted into each. */

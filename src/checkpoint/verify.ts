@@ -4,8 +4,8 @@
  * meet only here.
  */
 import { CtrError } from '../errors.ts'
+import type { ObjectStore } from '../store/object-store.ts'
 import type { ObjectReference, StoredManifest, TaskEntry } from './manifest.ts'
-import type { ObjectStore } from './store.ts'
 import { openPanes, openWindows, readObject } from './stored-task.ts'
 import type { DecodedTask } from './task-object-reader.ts'
 

@@ -7,7 +7,8 @@
  */
 import type { MessagePort } from 'node:worker_threads'
 import type { CtrError } from '../errors.ts'
-import type { ObjectReference, TaskFacts } from './manifest.ts'
+import type { TaskFacts } from '../window/facts.ts'
+import type { ObjectReference } from './manifest.ts'
 
 /** One task at the cut. */
 export interface TaskCut extends TaskFacts {

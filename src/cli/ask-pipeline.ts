@@ -1,8 +1,8 @@
 /** Savepoints by the pipeline that runs: asked over its HTTP server, which knows more than any store. */
 import { loadConfig } from '../config/load.ts'
 import { CtrError } from '../errors.ts'
+import { formatBytes } from '../text.ts'
 import { count } from './checkpoint-views.ts'
-import { formatBytes } from './format.ts'
 import type { AskPipeline } from './savepoint.ts'
 
 /** A savepoint waits for ClickHouse to acknowledge; so long at most. */

@@ -1,31 +1,11 @@
 /** Checkpoints as people and programs see them: plain objects for --json, and the same as lines of text. Pure functions. */
-import type { StoredManifest, TaskEntry } from '../checkpoint/manifest.ts'
+import type { TaskEntry } from '../checkpoint/manifest.ts'
 import type { Selection } from '../checkpoint/selection.ts'
 import { openWindows } from '../checkpoint/stored-task.ts'
+import { isoTime, type Summary } from '../checkpoint/summary.ts'
 import { formatDuration } from '../config/units.ts'
-import { formatBytes, formatCount, formatSpan, formatTime } from './format.ts'
+import { formatBytes, formatCount, formatSpan, formatTime } from '../text.ts'
 import { renderTable } from './table.ts'
-
-/** A manifest in one line. */
-export function summaryOf({ manifest, bytes }: StoredManifest, now: number) {
-  const { id, savepoint, writer, createdAt, tasks } = manifest
-  const published = tasks.flatMap((task) => task.published ?? [])
-  return {
-    id,
-    savepoint,
-    writer,
-    createdAt: iso(createdAt),
-    ageMs: now - createdAt,
-    watermark: published.length === tasks.length && tasks.length > 0 ? iso(Math.min(...published)) : null,
-    tasks: tasks.length,
-    windows: tasks.reduce((sum, task) => sum + openWindows(task).size, 0),
-    cells: tasks.reduce((sum, { object }) => sum + (object?.cells ?? 0), 0),
-    bytes: tasks.reduce((sum, { object }) => sum + (object?.bytes ?? 0), bytes),
-  }
-}
-
-/** A line of `ctr checkpoint list`. */
-export type Summary = ReturnType<typeof summaryOf>
 
 /** One line each. */
 export function renderSummaries(summaries: readonly Summary[], now: number): string[] {
@@ -53,7 +33,7 @@ export function detailsOf({ name, tasks }: Selection, now: number) {
   return {
     name,
     checkpoints: manifests.map(({ id, savepoint, writer, createdAt, rules }) => {
-      return { id, savepoint, writer, createdAt: iso(createdAt), ageMs: now - createdAt, rules }
+      return { id, savepoint, writer, createdAt: isoTime(createdAt), ageMs: now - createdAt, rules }
     }),
     tasks: tasks.map(({ entry, from }) => ({ ...taskOf(entry), checkpoint: from.manifest.id })),
   }
@@ -66,8 +46,8 @@ function taskOf(entry: TaskEntry) {
   const { task, published, object, partitions } = entry
   return {
     task,
-    watermark: published === null ? null : iso(published),
-    windows: [...openWindows(entry)].sort(([a], [b]) => a - b).map(([end, events]) => ({ end: iso(end), events })),
+    watermark: published === null ? null : isoTime(published),
+    windows: [...openWindows(entry)].sort(([a], [b]) => a - b).map(([end, events]) => ({ end: isoTime(end), events })),
     cells: object?.cells ?? 0,
     products: object?.products ?? 0,
     bytes: object?.bytes ?? 0,
@@ -80,7 +60,7 @@ function taskOf(entry: TaskEntry) {
         partition,
         position,
         lowWater,
-        maxEventTime: maxEventTime === null ? null : iso(maxEventTime),
+        maxEventTime: maxEventTime === null ? null : isoTime(maxEventTime),
         first,
         read,
         counted,
@@ -133,11 +113,6 @@ function renderPartitions(tasks: Details['tasks'], now: number): string[] {
 /** `1 task`, `2 tasks`. */
 export function count(number: number, noun: string): string {
   return `${formatCount(number)} ${noun}${number === 1 ? '' : 's'}`
-}
-
-/** As programs read it. */
-export function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }
 
 function time(text: string | null, now: number): string {

@@ -3,16 +3,17 @@ import { once } from 'node:events'
 import type { WriteStream } from 'node:tty'
 import { type Counts, differences, type WindowDifference } from '../checkpoint/difference.ts'
 import { listManifests, type ManifestListing } from '../checkpoint/manifest.ts'
-import { openStore } from '../checkpoint/open-store.ts'
 import { type Selection, select } from '../checkpoint/selection.ts'
-import type { ObjectStore } from '../checkpoint/store.ts'
 import { openPanes, productOf, readObject } from '../checkpoint/stored-task.ts'
+import { isoTime, summaryOf } from '../checkpoint/summary.ts'
 import { verifyManifest } from '../checkpoint/verify.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { loadConfig } from '../config/load.ts'
 import { CtrError } from '../errors.ts'
-import { count, detailsOf, iso, renderDetails, renderSummaries, summaryOf } from './checkpoint-views.ts'
-import { formatBytes, formatCount, formatTime } from './format.ts'
+import type { ObjectStore } from '../store/object-store.ts'
+import { openStore } from '../store/open-store.ts'
+import { formatBytes, formatCount, formatTime } from '../text.ts'
+import { count, detailsOf, renderDetails, renderSummaries } from './checkpoint-views.ts'
 import type { CheckpointOptions, ConfigOptions, ExportOptions } from './options.ts'
 import { renderTable } from './table.ts'
 
@@ -122,7 +123,7 @@ export async function diffVerb(
     const listing = await listManifests(store, group)
     const found: WindowDifference[] = []
     for await (const difference of differences(store, select(listing, a), select(listing, b))) found.push(difference)
-    if (options.json) output.write(json(found.map((window) => ({ ...window, start: iso(window.start), end: iso(window.end) }))))
+    if (options.json) output.write(json(found.map((window) => ({ ...window, start: isoTime(window.start), end: isoTime(window.end) }))))
     else if (found.length === 0) output.write(`${a} and ${b} hold the same open windows\n`)
     else output.write(textOf(renderDifferences(found, clock())))
     return found.length > 0 ? 1 : 0
@@ -170,7 +171,7 @@ async function* cellsOf(store: ObjectStore, { tasks }: Selection) {
     if (entry.object === null) continue
     const decoded = await readObject(store, entry.object)
     for (const pane of openPanes(decoded, entry)) {
-      const [window_start, window_end] = [iso(pane.start), iso(pane.end)]
+      const [window_start, window_end] = [isoTime(pane.start), isoTime(pane.end)]
       for (const [i, product] of pane.products.entries()) {
         const [impressions, clicks] = [pane.impressions[i] ?? 0, pane.clicks[i] ?? 0]
         yield { task: entry.task, product: productOf(decoded, product), window_start, window_end, impressions, clicks }

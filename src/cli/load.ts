@@ -1,10 +1,10 @@
 /** `ctr load`: produces generated events to Kafka, shows how fast, and checks at the end that the topics hold what was sent. */
 import { loadConfig } from '../config/load.ts'
-import { createLogger } from '../metrics/log.ts'
-import { formatCount, formatSpan } from './format.ts'
+import { type LoadProgress, type LoadResult, produceLoad } from '../load/produce.ts'
+import { createLogger } from '../log.ts'
+import { formatCount, formatSpan } from '../text.ts'
 import { LOAD_PROFILES } from './load-options.ts'
 import type { LoadOptions } from './options.ts'
-import { type LoadProgress, type LoadResult, produceLoad } from './produce-load.ts'
 import { listenForStop } from './signals.ts'
 
 const CODECS: Record<LoadOptions['codec'], number> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 }

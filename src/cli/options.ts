@@ -1,5 +1,7 @@
 /** What the command line hands to the verbs. */
+
 import type { StartWish } from '../checkpoint/decide.ts'
+import type { TestOptions } from '../selftest/run.ts'
 
 /** Options that every verb with a configuration takes. */
 export interface ConfigOptions {
@@ -94,17 +96,6 @@ export interface LoadOptions extends ConfigOptions {
 }
 
 /** `ctr selftest`. */
-export interface SelftestOptions extends ConfigOptions {
-  readonly kills: number
-  readonly pods: number
-  /** Events per second. */
-  readonly rate: number
-  /** The load goes on until all kills are done, and for at least so long (ms) and so many events. */
-  readonly duration: number
-  readonly events: number
-  readonly partitions: number
-  readonly products: number
-  /** Of events and moments; drawn when absent. */
-  readonly seed?: number
+export interface SelftestOptions extends ConfigOptions, TestOptions {
   readonly json?: boolean
 }

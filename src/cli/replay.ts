@@ -1,9 +1,9 @@
 /** `ctr replay`: the same engine over files of JSON lines, bounded. */
 import { loadConfig } from '../config/load.ts'
 import { fileOffice } from '../dlq/file-office.ts'
-import { createLogger } from '../metrics/log.ts'
+import { createLogger } from '../log.ts'
+import { assemble } from '../run/assemble.ts'
 import { REPLAY_TOPIC, replaySource } from '../source/replay-source.ts'
-import { assemble } from './assemble.ts'
 import type { ReplayOptions } from './options.ts'
 import { listenForStop } from './signals.ts'
 import { renderSummary } from './summary.ts'

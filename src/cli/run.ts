@@ -4,16 +4,16 @@ import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import { fileOffice } from '../dlq/file-office.ts'
 import { kafkaOffice } from '../dlq/kafka-office.ts'
-import type { KafkaClientOptions } from '../kafka/kafka-client.ts'
-import { type KafkaSourceOptions, kafkaSource } from '../kafka/kafka-source.ts'
-import { createLogger, type Logger } from '../metrics/log.ts'
+import { kafkaSource } from '../kafka/kafka-source.ts'
+import { createLogger, type Logger } from '../log.ts'
 import { createRegistry } from '../metrics/registry.ts'
-import type { Pipeline } from '../pipeline.ts'
+import { assemble } from '../run/assemble.ts'
+import { clientOptions, sourceOptions } from '../run/clients.ts'
+import { keepState, savepointActions } from '../run/keep-state.ts'
+import type { Pipeline } from '../run/pipeline.ts'
+import { type Run, supervise } from '../run/supervisor.ts'
+import { watchOver } from '../run/watchdog.ts'
 import { startServer } from '../server/http.ts'
-import { type Run, supervise } from '../supervisor.ts'
-import { watchOver } from '../watchdog.ts'
-import { assemble } from './assemble.ts'
-import { keepState, savepointActions } from './keep-state.ts'
 import type { RunOptions } from './options.ts'
 import { listenForStop } from './signals.ts'
 import { renderSummary } from './summary.ts'
@@ -86,33 +86,4 @@ function startRun(config: Config, { untilEnd, wish }: RunOptions, log: Logger): 
     clock: systemClock,
   })
   return { pipeline, watched }
-}
-
-function sourceOptions(config: Config, bounded: boolean, logger: Logger): KafkaSourceOptions {
-  const { kafka } = config
-  return {
-    ...clientOptions(config, logger),
-    groupId: kafka.groupId,
-    topics: kafka.topics.map(({ name }) => name),
-    startFrom: kafka.startFrom,
-    startTimestamp: kafka.startTimestamp,
-    fetchBytesPerPartition: kafka.fetchBytesPerPartition,
-    maxWaitMs: kafka.maxWait,
-    sessionTimeoutMs: kafka.sessionTimeout,
-    metadataMaxAgeMs: kafka.metadataMaxAge,
-    onCorruptBatch: kafka.onCorruptBatch,
-    bounded,
-  }
-}
-
-/** What every Kafka client of this configuration needs. */
-export function clientOptions({ kafka }: Config, logger: Logger): KafkaClientOptions {
-  return {
-    brokers: kafka.brokers,
-    clientId: kafka.clientId,
-    connectionTimeoutMs: kafka.connectionTimeout,
-    requestTimeoutMs: kafka.requestTimeout,
-    security: kafka.security,
-    logger,
-  }
 }

@@ -2,9 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { createSavepoint, removeSavepoint } from '../checkpoint/savepoint.ts'
 import { systemClock } from '../clock.ts'
+import { formatSpan } from '../text.ts'
 import { withStore } from './checkpoint.ts'
 import { count } from './checkpoint-views.ts'
-import { formatSpan } from './format.ts'
 import type { CheckpointOptions } from './options.ts'
 
 /** What can be done to a savepoint. */

@@ -1,9 +1,10 @@
 /** `ctr schema`: prints the DDL, or applies it to the configured ClickHouse. */
+
+import { applySchema, checkSchema } from '../clickhouse/apply-schema.ts'
+import { openEndpoint } from '../clickhouse/endpoint.ts'
+import { databaseStatement, schemaStatements } from '../clickhouse/schema.ts'
 import { loadConfig } from '../config/load.ts'
-import { createLogger } from '../metrics/log.ts'
-import { applySchema, checkSchema } from '../sink/apply-schema.ts'
-import { openEndpoint } from '../sink/endpoint.ts'
-import { databaseStatement, schemaStatements } from '../sink/schema.ts'
+import { createLogger } from '../log.ts'
 import type { ConfigOptions } from './options.ts'
 
 /** Writes the DDL or the outcome to `write`; returns the exit code. Throws CtrError. */

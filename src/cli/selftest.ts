@@ -4,30 +4,16 @@
  * whatever it has made, also when it fails or is interrupted.
  */
 import { randomBytes } from 'node:crypto'
-import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
-import { createLogger, type Logger } from '../metrics/log.ts'
-import { formatCount } from './format.ts'
+import { createLogger } from '../log.ts'
+import { selftestPods } from '../selftest/pods.ts'
+import { runSelftest } from '../selftest/run.ts'
+import { prepareStand, type Stand } from '../selftest/stand.ts'
 import type { SelftestOptions } from './options.ts'
-import { type LoadResult, produceLoad } from './produce-load.ts'
-import { clientOptions } from './run.ts'
-import { compareResults, compareWindows, type Judged, judgeLedger, judgeLetters } from './selftest-judge.ts'
-import { killPods, planKills } from './selftest-kills.ts'
-import { SelftestOracle } from './selftest-oracle.ts'
-import { type Pod, type Pods, selftestPods } from './selftest-pods.ts'
-import { prepareStand, type Stand } from './selftest-stand.ts'
-import { recoveryOf, renderVerdict, type SelftestVerdict } from './selftest-verdict.ts'
+import { renderVerdict } from './selftest-view.ts'
 import { listenForStop } from './signals.ts'
 
 const PODS_MAX = 3
-/** Some of it is forgiven under the rules of a self-test (2 s + 2 s), some is not. */
-const DISORDER_MS = 6_000
-const LATE_SHARE = 0.01
-const LATE_BY_MS = 30_000
-const INVALID_SHARE = 0.002
-const DRAIN_MAX_MS = 60_000
-const CATCH_UP_MAX_MS = 600_000
-const POLL_MS = 100
 
 /** Runs the verb; gives the exit code. */
 export async function selftestVerb(options: SelftestOptions): Promise<number> {
@@ -45,7 +31,7 @@ export async function selftestVerb(options: SelftestOptions): Promise<number> {
     const id = randomBytes(4).toString('hex')
     stand = await prepareStand({ file: options.config, sets: options.set, id, partitions, log })
     say(`topics, group and database ${stand.name}`)
-    const verdict = await test({ stand, pods, options, log, signal: stop.signal })
+    const verdict = await runSelftest({ stand, pods, options, log, signal: stop.signal, say })
     const lines = options.json === true ? [JSON.stringify(verdict, null, 2)] : renderVerdict(verdict)
     process.stdout.write(`${lines.join('\n')}\n`)
     passed = verdict.passed
@@ -63,128 +49,4 @@ export async function selftestVerb(options: SelftestOptions): Promise<number> {
 
 function say(line: string): void {
   process.stderr.write(`ctr selftest: ${line}\n`)
-}
-
-interface Test {
-  readonly stand: Stand
-  readonly pods: Pods
-  readonly options: SelftestOptions
-  readonly log: Logger
-  readonly signal: AbortSignal
-}
-
-async function test({ stand, pods, options, log, signal }: Test): Promise<SelftestVerdict> {
-  const began = performance.now()
-  const seed = options.seed ?? randomBytes(4).readUInt32LE() % 1_000_000_000
-  const kills = planKills(seed, options.kills, options.pods)
-  const start = (pod: number) => pods.start(['run', ...stand.words(pod)])
-  const running = Array.from({ length: options.pods }, (_, pod) => start(pod))
-  const load = startLoad({ stand, options, log, signal }, seed)
-  const onKill = (done: number, { pod, early }: { pod: number; early: boolean }) =>
-    say(`kill ${done} of ${kills.length}: process ${pod}, ${early ? 'starting' : 'counting'}; ${formatCount(load.events())} events sent`)
-  const recoveries = await load.meanwhile(killPods({ kills, pods: running, start, signal, onKill }))
-  await load.meanwhile(enough(options, began, load.events, signal))
-  const sent = await load.end()
-  signal.throwIfAborted()
-  say(`${formatCount(sent.events)} events sent; the rest is counted`)
-  await finish(running, () => pods.start(['run', '--until-end', ...stand.words(0)]))
-  say('all records are read back and compared')
-  return {
-    ...(await judge(stand, sent, signal)),
-    seed,
-    pods: options.pods,
-    kills: kills.length,
-    killsEarly: kills.filter(({ early }) => early).length,
-    recoveryMs: recoveryOf(recoveries),
-    seconds: (performance.now() - began) / 1000,
-  }
-}
-
-interface RunningLoad {
-  events(): number
-  /** The work's result; rejects when the load fails meanwhile. */
-  meanwhile<T>(work: Promise<T>): Promise<T>
-  end(): Promise<LoadResult>
-}
-
-function startLoad({ stand, options, log, signal }: Omit<Test, 'pods'>, seed: number): RunningLoad {
-  const ending = new AbortController()
-  let events = 0
-  const result = produceLoad({
-    kafka: clientOptions(stand.config, log),
-    topics: stand.topics,
-    partitions: options.partitions,
-    generate: {
-      seed,
-      products: options.products,
-      disorderMs: DISORDER_MS,
-      lateShare: LATE_SHARE,
-      lateByMs: LATE_BY_MS,
-      invalidShare: INVALID_SHARE,
-      keys: 'mixed',
-    },
-    rate: options.rate,
-    signal: AbortSignal.any([signal, ending.signal]),
-    onProgress: (progress) => {
-      events = progress.events
-    },
-  })
-  const fails = result.then(() => new Promise<never>(() => {}))
-  fails.catch(() => {})
-  return {
-    events: () => events,
-    meanwhile: (work) => Promise.race([work, fails]),
-    end: () => {
-      ending.abort()
-      return result
-    },
-  }
-}
-
-async function enough({ duration, events }: SelftestOptions, began: number, sent: () => number, signal: AbortSignal): Promise<void> {
-  while (performance.now() - began < duration || sent() < events) {
-    await sleep(POLL_MS, signal)
-    signal.throwIfAborted()
-  }
-}
-
-/** Drains the pipelines, and lets a last one read up to the end and write every window. */
-async function finish(running: readonly Pod[], last: () => Pod): Promise<void> {
-  for (const pod of running) pod.kill('SIGTERM')
-  for (const pod of running) await fine(pod, DRAIN_MAX_MS, 'after SIGTERM')
-  await fine(last(), CATCH_UP_MAX_MS, 'instead of reading up to the end')
-}
-
-async function fine(pod: Pod, maxMs: number, when: string): Promise<void> {
-  const how = await pod.ended(maxMs)
-  if (how !== 0) throw new CtrError('CTR_SELFTEST', `a pipeline ended with ${how} ${when}; it said:\n${pod.said()}`)
-}
-
-type Finding = Omit<SelftestVerdict, 'seed' | 'pods' | 'kills' | 'killsEarly' | 'recoveryMs' | 'seconds'>
-
-async function judge(stand: Stand, sent: LoadResult, signal: AbortSignal): Promise<Finding> {
-  const { config, broker, topics, group, rows } = stand
-  const { window, time, sink } = config
-  const oracle = new SelftestOracle({ windowSize: window.size, ...time })
-  const events = await broker.readBack(`${group}-read-back`, topics, (record) => oracle.add(record), signal)
-  const judged: Judged = { rows, oracle, revision: sink.revision, windowSize: window.size }
-  const results = await compareResults(judged)
-  const windows = await compareWindows(judged)
-  const letters = await stand.letters(signal)
-  const faults = [...results.examples, ...windows.examples, ...(await judgeLedger(judged)), ...judgeLetters(oracle, letters)]
-  if (events !== sent.events) faults.push(`${sent.events} events were sent, the topics hold ${events}`)
-  const rowsDiffering = results.differ + windows.differ
-  const { counted, late, invalid } = oracle.total
-  return {
-    passed: rowsDiffering === 0 && faults.length === 0,
-    events,
-    counted,
-    late,
-    invalid,
-    rows: results.compared,
-    windows: windows.compared,
-    rowsDiffering,
-    deadLetters: letters.records.size,
-    faults,
-  }
 }

@@ -1,7 +1,8 @@
 /** What a run did, at its end. */
 import picocolors from 'picocolors'
 import type { PipelineStats } from '../metrics/stats.ts'
-import { COLOURS, formatCount, formatRatio, formatSpan } from './format.ts'
+import { formatCount, formatRatio, formatSpan } from '../text.ts'
+import { COLOURS } from './terminal.ts'
 import { eventsOf, invalidOf } from './view.ts'
 
 export interface SummaryOptions {

@@ -1,7 +1,8 @@
 /** The live view: pure functions from snapshots of the pipeline to lines. Who draws them, how often and where is the verb's choice. */
 import picocolors from 'picocolors'
 import type { PipelineStats } from '../metrics/stats.ts'
-import { COLOURS, fit, formatCount, formatRatio, formatSpan, formatTime } from './format.ts'
+import { formatCount, formatRatio, formatSpan, formatTime } from '../text.ts'
+import { COLOURS, fit } from './terminal.ts'
 
 /** A product of the table, newest counts first. */
 export interface TopProduct {

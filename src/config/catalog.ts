@@ -104,3 +104,10 @@ function walk(schema: z.ZodType, path: string, optional = false): Key[] {
   if (inner instanceof z.ZodArray) own.push(...walk(inner.element as z.ZodType, `${path}[]`))
   return own
 }
+
+/** What to do about an unknown key: the nearest known one, or how to see them all. */
+export function suggestion(path: string): string {
+  const dot = path.lastIndexOf('.')
+  const near = nearestKey(dot < 0 ? '' : path.slice(0, dot), path.slice(dot + 1))
+  return near === undefined ? '`ctr config print` shows all keys' : `did you mean ${near}?`
+}

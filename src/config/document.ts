@@ -4,17 +4,14 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, parse as parseYaml, visit } from 'yaml'
-import { KEYS } from './catalog.ts'
-import { type Fault, suggestion } from './faults.ts'
+import { KEYS, suggestion } from './catalog.ts'
+import type { Fault, Sources } from './faults.ts'
 import { hasVariable, interpolate } from './interpolate.ts'
 import { isTree, type Tree } from './tree.ts'
 
 /** The configuration before it is checked. */
-export interface RawConfig {
-  readonly tree: Tree
+export interface RawConfig extends Sources {
   readonly faults: readonly Fault[]
-  /** Where the value at the path comes from: `line 12`, `--set`, or undefined when it isn't given. */
-  readonly whereOf: (path: readonly PropertyKey[]) => string | undefined
 }
 
 /** Reads the file and lays the `key=value` texts over it. Faults are collected, never thrown. */

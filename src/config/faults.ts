@@ -1,9 +1,8 @@
 /** What is wrong with a configuration, in words: each fault with its key, what it got, where that stands, and what to do. */
 import type { z } from 'zod'
 import { CtrError } from '../errors.ts'
-import { dotted, KEYS, keyAt, nearestKey } from './catalog.ts'
-import type { RawConfig } from './document.ts'
-import { valueAt } from './tree.ts'
+import { dotted, KEYS, keyAt, suggestion } from './catalog.ts'
+import { type Tree, valueAt } from './tree.ts'
 
 /** One thing to mend. */
 export interface Fault {
@@ -17,15 +16,14 @@ export interface Fault {
   readonly got?: string
 }
 
-/** What to do about an unknown key: the nearest known one, or how to see them all. */
-export function suggestion(path: string): string {
-  const dot = path.lastIndexOf('.')
-  const near = nearestKey(dot < 0 ? '' : path.slice(0, dot), path.slice(dot + 1))
-  return near === undefined ? '`ctr config print` shows all keys' : `did you mean ${near}?`
+/** The values as they were given, and where each comes from: `line 12`, `--set`, or undefined when it isn't given. */
+export interface Sources {
+  readonly tree: Tree
+  readonly whereOf: (path: readonly PropertyKey[]) => string | undefined
 }
 
 /** The faults behind one issue of the schema. */
-export function faultsOf(issue: z.core.$ZodIssue, raw: RawConfig): Fault[] {
+export function faultsOf(issue: z.core.$ZodIssue, raw: Sources): Fault[] {
   const path = dotted(issue.path)
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
@@ -63,7 +61,7 @@ function remedyForShape(path: string, expected: string): string {
 const SHOWN_MAX_LENGTH = 80
 
 /** Where the value at the path stands, and the value itself unless it is a secret. */
-export function shown(raw: RawConfig, path: readonly PropertyKey[]): { where?: string; got?: string } {
+export function shown(raw: Sources, path: readonly PropertyKey[]): { where?: string; got?: string } {
   const where = raw.whereOf(path)
   const value = valueAt(raw.tree, path)
   const field = keyAt(path)?.field

@@ -4,9 +4,9 @@
  */
 import { isUtf8 } from 'node:buffer'
 import type { Clock } from '../clock.ts'
-import { letterCodeOf, REASON_TEXT, REASONS } from '../decode/event.ts'
-import type { Letters, Rejected } from '../decode/ingest.ts'
-import type { DeadLetterOffice } from './dead-letter.ts'
+import { REASON_TEXT, REASONS, type Reason } from '../format/reasons.ts'
+import type { Letters, Rejected } from '../ingest/ingest.ts'
+import type { DeadLetterCode, DeadLetterOffice } from './dead-letter.ts'
 
 /** More than this of an input is cut off: a letter must fit Kafka's usual limit of 1 MiB a message, base64 and JSON escapes included. */
 const RAW_MAX_BYTES = 128 * 1024
@@ -61,4 +61,12 @@ export function letterWriter(office: DeadLetterOffice, source: string, topics: r
       })
     },
   }
+}
+
+/** The dead letter's code for a reason. */
+function letterCodeOf(reason: Reason): DeadLetterCode {
+  if (reason === 'EMPTY') return 'INVALID_EVENT'
+  if (reason === 'NOT_UTF8' || reason === 'NOT_JSON') return 'DESERIALIZATION_ERROR'
+  if (reason === 'CORRUPT_BATCH') return 'CORRUPT_BATCH'
+  return 'VALIDATION_ERROR'
 }

@@ -7,8 +7,9 @@
  *   [topic string, [partition i32, error i16, high_watermark i64, last_stable_offset i64, [v5: log_start_offset i64],
  *     [producer_id i64, first_offset i64] (count i32, -1 = none), [v11: preferred_read_replica i32], records bytes (size i32)]]
  */
+
+import { type AbortedTransaction, readLong, type Walk, walkBatches } from '../batch/record-batches.ts'
 import type { Frame } from './frame-pool.ts'
-import { type AbortedTransaction, readLong, type Walk, walkBatches } from './record-batches.ts'
 
 /** The versions of the Fetch API that can be decoded. */
 export const FETCH_MIN_VERSION = 4

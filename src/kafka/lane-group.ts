@@ -11,13 +11,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Cluster } from 'kafkajs'
 import type { Logger } from 'pino'
+import type { CorruptBatch } from '../batch/record-batches.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { AssignedPartition, OfferedPartition, SourceHandler } from '../source/source.ts'
 import { backoffMs } from './backoff.ts'
 import type { FetchedRecords, FetchListener } from './fetch-response.ts'
 import { Lane } from './lane.ts'
-import type { CorruptBatch } from './record-batches.ts'
 import { decideStart, keyOf, listOffsets, type PartitionFacts, readFacts, type StartFrom, type TopicPartition } from './start-position.ts'
 
 /** How partitions are read; see KafkaSourceOptions. */

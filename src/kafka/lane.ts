@@ -4,9 +4,9 @@
  * the consumer, seeks and answers that come too late.
  */
 import { assert } from '../assert.ts'
+import { cutAt, type Span, skipBelow } from '../batch/record-batches.ts'
 import type { SourceHandler } from '../source/source.ts'
 import type { FetchedRecords } from './fetch-response.ts'
-import { cutAt, type Span, skipBelow } from './record-batches.ts'
 
 /** The position of one partition, and what holds it up. */
 export class Lane {

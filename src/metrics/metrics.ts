@@ -1,5 +1,6 @@
 /** Every metric of the engine: its name, kind, meaning, and how it is read off a snapshot. No label ever holds a product or a user. */
-import type { HistogramStats, PipelineStats } from './stats.ts'
+import type { HistogramStats } from '../histogram.ts'
+import type { PipelineStats } from './stats.ts'
 
 /** One line of the exposition. `suffix` is for histograms: _bucket, _sum, _count. */
 export interface Sample {

@@ -2,15 +2,10 @@
  * A snapshot of the running pipeline's counters, as metrics, the live view and the summary read it. Counts are totals since the start of
  * the run; a restart inside the process begins them anew.
  */
+
 import type { CheckpointStats } from '../checkpoint/checkpoint-tally.ts'
 import type { RestoreStats } from '../checkpoint/restore.ts'
-
-/** Upper bounds ascending; counts has one more element than bounds (the last is +Inf). Not cumulative. */
-export interface HistogramStats {
-  readonly bounds: readonly number[]
-  readonly counts: readonly number[]
-  readonly sum: number
-}
+import type { HistogramStats } from '../histogram.ts'
 
 export interface PartitionStats {
   readonly topic: string

@@ -7,8 +7,8 @@
  */
 import { Readable } from 'node:stream'
 import type { ClickHouseClient, ClickHouseSettings } from '@clickhouse/client'
+import type { Table } from '../clickhouse/schema.ts'
 import { CtrError } from '../errors.ts'
-import type { Table } from './schema.ts'
 
 /** Defaults differ between versions, so what matters is said: an answer means the rows are written, and equal blocks are not dropped. */
 const SETTINGS: ClickHouseSettings = {

@@ -7,7 +7,7 @@
  *
  * F is the number of flush buckets (the last one is +Inf), sums are seconds.
  */
-import type { HistogramStats } from '../metrics/stats.ts'
+import type { HistogramStats } from '../histogram.ts'
 
 const ROWS = 0
 const BATCHES = 1

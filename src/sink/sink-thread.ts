@@ -13,11 +13,11 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../assert.ts'
+import type { Endpoint } from '../clickhouse/connect.ts'
 import { CtrError, type CtrErrorCode } from '../errors.ts'
 import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
-import type { Endpoint } from './connect.ts'
 import { Delivery, type ParkedRow } from './deliver.ts'
-import { Intake } from './intake.ts'
+import { Intake } from './row-intake.ts'
 import { setPending } from './sink-stats.ts'
 
 /** The thread's workerData. */

@@ -3,8 +3,9 @@
  * number of lanes it is in, and over when no lane has any. What ClickHouse says may differ from attempt to attempt (sizes, counts): trouble
  * with the same code of ClickHouse is of one kind, and so is any other whose words are the same but for numbers.
  */
+
+import { clickHouseCode } from '../clickhouse/connect.ts'
 import type { CtrError } from '../errors.ts'
-import { clickHouseCode } from './connect.ts'
 
 /** Trouble as it begins or changes, and its end. */
 export interface TroubleReports {

@@ -10,10 +10,10 @@ import { createReadStream } from 'node:fs'
 import { access, constants, stat } from 'node:fs/promises'
 import { pipeline, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
+import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { CtrError } from '../errors.ts'
 import { Gate } from './gate.ts'
 import { LineReader } from './line-reader.ts'
-import { RecordBatchWriter } from './record-batch-writer.ts'
 import type { Source, SourceHandler } from './source.ts'
 
 export interface ReplaySourceOptions {

@@ -8,7 +8,7 @@
  *
  * Two ledgers: read, counted, late and invalid count since this process has the partition; `totals` adds what was read of it before.
  */
-import type { WindowFacts } from '../checkpoint/manifest.ts'
+import type { WindowFacts } from './facts.ts'
 import type { LedgerTotals } from './ledger.ts'
 
 /** One open window of the partition. Times in ms. */

@@ -8,11 +8,11 @@
  *   end of a bounded run          whatever changed
  */
 import { assert } from '../assert.ts'
+import type { CopyMemory } from '../checkpoint/copy-memory.ts'
 import type { ShardCopy } from '../checkpoint/snapshot.ts'
+import { Products } from '../products/product-names.ts'
 import { directoryLength, PAGE_COUNTS } from '../window/cells.ts'
 import { type Pane, Panes } from '../window/pane.ts'
-import type { CopyMemory } from './copy-memory.ts'
-import { Products } from './products.ts'
 
 /** Writes the products of a pane whose totals changed since the last emission. */
 export type Emit = (state: TaskState, pane: Pane) => void

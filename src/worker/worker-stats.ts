@@ -4,7 +4,7 @@
  *   slot 0       1      2            3          4         5 ...
  *        | events | rows | open panes | products | ctr sum | ctr counts (one more than CTR_BOUNDS) |
  */
-import type { HistogramStats } from '../metrics/stats.ts'
+import type { HistogramStats } from '../histogram.ts'
 
 export const EVENTS = 0
 export const ROWS = 1

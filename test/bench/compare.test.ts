@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { type BenchReport, readBenchReport } from '../../bench/bench-report.ts'
 import { compareReports, renderComparison } from '../../bench/compare.ts'
-import { place } from '../../bench/support/report.ts'
-import { withFigures } from '../../docs/figures.ts'
+import { withFigures } from '../../scripts/figures.ts'
+import { place } from '../../workshop/report.ts'
 import { temporaryFile } from '../support/config-file.ts'
 
 const HERE = { ...place(), commit: 'abc1234', date: '2026-01-02T03:04:05.678Z' }

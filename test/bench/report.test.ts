@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { describePlace, median, place, quantile, significant, table } from '../../bench/support/report.ts'
-import { byKey, compareRows } from '../../bench/support/rows.ts'
+import { describePlace, median, place, quantile, significant, table } from '../../workshop/report.ts'
+import { byKey, compareRows } from '../../workshop/result-rows.ts'
 
 test('quantiles lie between the two nearest values', () => {
   expect([quantile([1, 2, 3], 0), quantile([3, 1, 2], 1), median([4, 1, 3, 2]), quantile([0, 10], 0.9)]).toEqual([1, 3, 2.5, 9])

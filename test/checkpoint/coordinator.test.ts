@@ -5,7 +5,7 @@ import { CtrError } from '../../src/errors.ts'
 import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
 import { Partition } from '../../src/window/partition.ts'
 import { Task } from '../../src/window/task.ts'
-import { RULES, silentLog } from '../support/memory-run.ts'
+import { RULES, silentLog } from '../../workshop/memory-run.ts'
 
 const REFERENCE = { key: 'o', bytes: 10, crc32: 1, cells: 2, products: 1 }
 

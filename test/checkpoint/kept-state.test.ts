@@ -1,10 +1,11 @@
 /** What is done to kept state without a pipeline: found by name, verified, compared, given a name. */
 import { beforeEach, describe, expect, test } from 'vitest'
 import { differences, type WindowDifference } from '../../src/checkpoint/difference.ts'
-import { encodeManifest, listManifests, type Manifest, manifestKey, type PartitionFacts } from '../../src/checkpoint/manifest.ts'
+import { encodeManifest, listManifests, type Manifest, manifestKey } from '../../src/checkpoint/manifest.ts'
 import { createSavepoint, removeSavepoint } from '../../src/checkpoint/savepoint.ts'
 import { nameFault, select } from '../../src/checkpoint/selection.ts'
 import { verifyManifest } from '../../src/checkpoint/verify.ts'
+import type { PartitionFacts } from '../../src/window/facts.ts'
 import { keep } from '../support/kept-state.ts'
 import { type MemoryStore, memoryStore } from '../support/memory-store.ts'
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import type { ShardCopy } from '../../src/checkpoint/snapshot.ts'
 import { encodeTask } from '../../src/checkpoint/task-object.ts'
 import { decodeTask } from '../../src/checkpoint/task-object-reader.ts'
-import { KeyArena } from '../../src/decode/key-arena.ts'
+import { KeyArena } from '../../src/products/key-arena.ts'
 import { FACTS, type PlainShard, pagesOf, plainPanes, shardCopy } from '../support/task-copies.ts'
 
 const pane = (start: number, cells: PlainShard['panes'][number]['cells'], flags: { dirty?: boolean; emitted?: boolean } = {}) => ({

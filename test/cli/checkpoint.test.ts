@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { fileStore } from '../../src/checkpoint/file-store.ts'
 import type { Manifest } from '../../src/checkpoint/manifest.ts'
 import { diffVerb, exportVerb, inspectVerb, listVerb, verifyVerb } from '../../src/cli/checkpoint.ts'
 import { type AskPipeline, savepointVerb } from '../../src/cli/savepoint.ts'
+import { fileStore } from '../../src/store/file-store.ts'
 import { keep } from '../support/kept-state.ts'
 
 const T = 1_700_000_000_000

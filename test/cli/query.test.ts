@@ -5,9 +5,9 @@ import { Writable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runQuery } from '../../src/cli/query.ts'
 import { schemaVerb } from '../../src/cli/schema.ts'
+import { type EmbeddedClickHouse, openEmbedded } from '../../src/clickhouse/embedded-front.ts'
 import { type Config, configSchema } from '../../src/config/schema.ts'
-import { type EmbeddedClickHouse, openEmbedded } from '../../src/sink/embedded-front.ts'
-import { gone, silent } from '../support/clickhouse.ts'
+import { gone, silent } from '../../workshop/clickhouse.ts'
 
 let directory: string
 let front: EmbeddedClickHouse

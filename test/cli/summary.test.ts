@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { renderSummary } from '../../src/cli/summary.ts'
-import { somePartition, someStats } from '../support/stats.ts'
+import { somePartition, someStats } from '../../workshop/stats.ts'
 
 const stats = someStats({
   state: 'stopped',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { eventsOf, lagOf, renderLine, renderView, type TopProduct, watermarkOf } from '../../src/cli/view.ts'
-import { somePartition, someStats } from '../support/stats.ts'
+import { somePartition, someStats } from '../../workshop/stats.ts'
 
 const NOW = Date.UTC(2025, 0, 31, 12, 0, 5)
 

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { beforeAll, expect, test } from 'vitest'
 import type { DeadLetter } from '../../src/dlq/dead-letter.ts'
 import { kafkaOffice } from '../../src/dlq/kafka-office.ts'
-import { createTopics, fresh, recordingLogger, sourceOptions, until, withSource } from '../support/kafka-harness.ts'
+import { createTopics, fresh, recordingLogger, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
 let brokers: string[]

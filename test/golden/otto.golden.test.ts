@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type OracleOptions, type OracleResult, runOracle, sumLedgers } from '../support/oracle.ts'
+import { type OracleOptions, type OracleResult, runOracle, sumLedgers } from '../../workshop/oracle.ts'
 import { OTTO_SPAN_MS, OTTO_WINDOW_MS, type OttoOrder, type OttoWindow, ottoEvents, ottoExpected } from '../support/otto.ts'
 
 const WINDOWS: OttoWindow[] = ['10s', '1m', '1h']

@@ -1,10 +1,10 @@
 /** The topic for dead letters is missing, goes away, refuses: what the user sees, and that no letter is lost. */
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
-import { type EngineProcess, into, merged, startEngine } from '../support/engine-process.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type EngineProcess, into, merged, startEngine } from '../../workshop/engine-process.ts'
+import { createTopics, fresh, plainClient } from '../../workshop/kafka-harness.ts'
 import { deadLetters, Feeder, freshTopics, from, record, type Topics } from '../support/feed.ts'
-import { createTopics, fresh, plainClient } from '../support/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
 let brokers: string[]

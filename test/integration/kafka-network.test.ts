@@ -1,15 +1,15 @@
 /** What networks and brokers do to a running engine, and what its user sees of it: nothing is lost, and the rows are the oracle's. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
-import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine } from '../support/engine-process.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine } from '../../workshop/engine-process.ts'
+import { type Broker, startBroker } from '../../workshop/kafka-broker.ts'
+import { fresh } from '../../workshop/kafka-harness.ts'
+import { type OracleRecord, runOracle } from '../../workshop/oracle.ts'
+import { TcpProxy } from '../../workshop/tcp-proxy.ts'
 import { Feeder, freshTopics, from, placed, type Topics } from '../support/feed.ts'
-import { type Broker, startBroker } from '../support/kafka-broker.ts'
-import { fresh } from '../support/kafka-harness.ts'
-import { type OracleRecord, runOracle } from '../support/oracle.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows } from '../support/rows.ts'
-import { TcpProxy } from '../support/tcp-proxy.ts'
 
 const PARTITIONS = 2
 const RECORDS = 6_000

@@ -4,16 +4,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
-import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../support/engine-process.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
+import { fresh } from '../../workshop/kafka-harness.ts'
+import { type OracleRecord, runOracle } from '../../workshop/oracle.ts'
 import { Feeder, freshTopics, from, placed } from '../support/feed.ts'
-import { fresh } from '../support/kafka-harness.ts'
-import { type OracleRecord, runOracle } from '../support/oracle.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows, keyed, rowsSql } from '../support/rows.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
-const DYING_THREADS = fileURLToPath(new URL('../support/dying-threads.ts', import.meta.url))
+const DYING_THREADS = fileURLToPath(new URL('../../workshop/dying-threads.ts', import.meta.url))
 const BATCH_RECORDS = 100
 const PARTITIONS = 2
 

@@ -7,17 +7,17 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
-import { type ClickHouseProxy, type ProxyOptions, startProxy } from '../support/clickhouse-proxy.ts'
-import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../support/engine-process.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type ClickHouseProxy, type ProxyOptions, startProxy } from '../../workshop/clickhouse-proxy.ts'
+import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
+import { createTopics, fresh } from '../../workshop/kafka-harness.ts'
+import { createAuthority } from '../../workshop/tls.ts'
 import { feed, freshTopics, from, record, type Topics } from '../support/feed.ts'
-import { createTopics, fresh } from '../support/kafka-harness.ts'
 import { finalRows } from '../support/rows.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
-import { createAuthority } from '../support/tls.ts'
 
 const WINDOW_MS = 10_000
-const DYING_THREADS = fileURLToPath(new URL('../support/dying-threads.ts', import.meta.url))
+const DYING_THREADS = fileURLToPath(new URL('../../workshop/dying-threads.ts', import.meta.url))
 
 let brokers: string[]
 let clickhouse: TestClickHouse

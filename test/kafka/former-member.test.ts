@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { coPartitionAssigner } from '../../src/kafka/co-partition-assigner.ts'
 import { evictFormerMembers, formerMembers, type GroupMember, type Self } from '../../src/kafka/former-member.ts'
-import { createTopics, fresh, plainClient, sourceOptions, until, withSource } from '../support/kafka-harness.ts'
+import { createTopics, fresh, plainClient, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
 const HERE = 'host-a'

@@ -1,7 +1,7 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CODEC, compress, decompress } from '../../src/decode/codecs.ts'
-import { createTopics, fresh, plainClient, produce, sourceOptions, until, withSource } from '../support/kafka-harness.ts'
+import { CODEC, compress, decompress } from '../../src/batch/codecs.ts'
+import { createTopics, fresh, plainClient, produce, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
 const { CompressionCodecs, CompressionTypes, Partitioners } = kafkajs

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Broker, startBroker } from '../support/kafka-broker.ts'
-import { createTopics, fresh, produce, sourceOptions, Taker, until, withSource } from '../support/kafka-harness.ts'
+import { type Broker, startBroker } from '../../workshop/kafka-broker.ts'
+import { createTopics, fresh, produce, sourceOptions, Taker, until, withSource } from '../../workshop/kafka-harness.ts'
 
 let broker: Broker
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { kafkaOffice } from '../../src/dlq/kafka-office.ts'
 import type { KafkaSecurity } from '../../src/kafka/kafka-client.ts'
 import { kafkaSource } from '../../src/kafka/kafka-source.ts'
-import { type Broker, SASL_USERS, startBroker } from '../support/kafka-broker.ts'
-import { createTopics, fresh, produce, sourceOptions, Taker, until, withSource } from '../support/kafka-harness.ts'
+import { type Broker, SASL_USERS, startBroker } from '../../workshop/kafka-broker.ts'
+import { createTopics, fresh, produce, sourceOptions, Taker, until, withSource } from '../../workshop/kafka-harness.ts'
 
 let broker: Broker
 let topic: string

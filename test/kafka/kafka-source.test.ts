@@ -10,7 +10,7 @@ import {
   Taker,
   until,
   withSource,
-} from '../support/kafka-harness.ts'
+} from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
 let brokers: string[]

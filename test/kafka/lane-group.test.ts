@@ -1,11 +1,11 @@
 import type { Cluster } from 'kafkajs'
 import { pino } from 'pino'
 import { describe, expect, test, vi } from 'vitest'
+import { walkBatches } from '../../src/batch/record-batches.ts'
 import type { FetchedRecords } from '../../src/kafka/fetch-response.ts'
 import { FramePool } from '../../src/kafka/frame-pool.ts'
 import type { Lane } from '../../src/kafka/lane.ts'
 import { LaneGroup, type LaneGroupOptions } from '../../src/kafka/lane-group.ts'
-import { walkBatches } from '../../src/kafka/record-batches.ts'
 import type { AssignedPartition, RecordBatches, SourceHandler } from '../../src/source/source.ts'
 import { batchBytes } from '../support/batch-bytes.ts'
 

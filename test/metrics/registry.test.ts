@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { histogramSamples, METRICS } from '../../src/metrics/metrics.ts'
 import { createRegistry } from '../../src/metrics/registry.ts'
 import type { PipelineStats } from '../../src/metrics/stats.ts'
-import { somePartition, someStats } from '../support/stats.ts'
+import { somePartition, someStats } from '../../workshop/stats.ts'
 
 const NOW = Date.UTC(2025, 0, 31, 12)
 

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { Closings } from '../../perf/closings.ts'
 import { faultsOfDelays, generatedTime, measureDelays } from '../../perf/emit-delay.ts'
 import type { Watch } from '../../perf/watch.ts'
-import { EventGenerator, GENERATE_DEFAULTS } from '../../src/source/generate.ts'
-import type { OracleRow } from '../support/oracle.ts'
+import { EventGenerator, GENERATE_DEFAULTS } from '../../src/load/generate.ts'
+import type { OracleRow } from '../../workshop/oracle.ts'
 
 const row = (task: number, windowEnd: number) => ({ task, windowEnd }) as OracleRow
 const watch = (readable: Record<string, number>): Watch => ({

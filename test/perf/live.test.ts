@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { renderPage } from '../../perf/report-page.ts'
 import { sumOf } from '../../perf/samples.ts'
 import { SCENARIOS } from '../../perf/scenarios.ts'
-import { GENERATE_DEFAULTS } from '../../src/source/generate.ts'
+import { GENERATE_DEFAULTS } from '../../src/load/generate.ts'
+import { renderPage } from '../../workshop/report-page.ts'
 
 test('a metric is summed over its labels, and no other that begins like it', () => {
   const text = '# HELP a_total x\na_total{topic="i"} 3\na_total{topic="c"} 4.5\na_total_more 100\nb 7\n'

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { BugError } from '../../src/assert.ts'
+import { Random } from '../../src/load/random.ts'
 import { tryBroadcast } from '../../src/ring/broadcast.ts'
 import { BLOCK, createRing, RING_HEADER_BYTES, ringFill } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
-import { Random } from '../../src/source/random.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
 

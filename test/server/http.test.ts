@@ -5,7 +5,7 @@ import { CtrError, exitCodeOf } from '../../src/errors.ts'
 import { createRegistry } from '../../src/metrics/registry.ts'
 import type { PipelineStats } from '../../src/metrics/stats.ts'
 import { startServer } from '../../src/server/http.ts'
-import { someStats } from '../support/stats.ts'
+import { someStats } from '../../workshop/stats.ts'
 
 async function serve(read: () => PipelineStats) {
   const server = await startServer({ host: '127.0.0.1', port: 0, registry: createRegistry(read), read })

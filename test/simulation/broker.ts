@@ -4,8 +4,8 @@
  */
 import { CtrError } from '../../src/errors.ts'
 import { decodeOffsetMetadata } from '../../src/kafka/offset-metadata.ts'
-import { encodeBatch } from '../support/memory-run.ts'
-import type { OracleRecord } from '../support/oracle.ts'
+import { encodeBatch } from '../../workshop/memory-run.ts'
+import type { OracleRecord } from '../../workshop/oracle.ts'
 import { TOPICS } from './plan.ts'
 import { differenceOf } from './truth.ts'
 import type { World } from './world.ts'

@@ -4,11 +4,11 @@
  */
 import type { Cluster } from 'kafkajs'
 import type { Logger } from 'pino'
+import { walkBatches } from '../../src/batch/record-batches.ts'
 import { Frame, type FramePool } from '../../src/kafka/frame-pool.ts'
 import type { Lane } from '../../src/kafka/lane.ts'
 import { LaneGroup } from '../../src/kafka/lane-group.ts'
 import { encodeOffsetMetadata } from '../../src/kafka/offset-metadata.ts'
-import { walkBatches } from '../../src/kafka/record-batches.ts'
 import type { LowWaterMark, Source, SourceHandler } from '../../src/source/source.ts'
 import type { Broker, Fetched, Member } from './broker.ts'
 import { GROUP, TOPICS } from './plan.ts'

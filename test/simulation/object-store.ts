@@ -3,8 +3,8 @@
  * may rot. Every manifest is compared with the truth when it appears, and must refer to objects that are there.
  */
 import type { Manifest } from '../../src/checkpoint/manifest.ts'
-import type { ObjectStore } from '../../src/checkpoint/store.ts'
 import { CtrError } from '../../src/errors.ts'
+import type { ObjectStore } from '../../src/store/object-store.ts'
 import type { Owner } from './scheduler.ts'
 import { differenceOf } from './truth.ts'
 import type { World } from './world.ts'

@@ -1,7 +1,7 @@
 /** What a seed stands for: input, rules, how often things go wrong, who runs. Everything is drawn here, or later from the same sequence. */
-import type { IngestRules } from '../../src/decode/ingest.ts'
-import type { Random } from '../../src/source/random.ts'
-import type { OracleRecord } from '../support/oracle.ts'
+import type { IngestRules } from '../../src/ingest/ingest.ts'
+import type { Random } from '../../src/load/random.ts'
+import type { OracleRecord } from '../../workshop/oracle.ts'
 import { makeRecords } from '../support/records.ts'
 
 export const TOPICS: readonly string[] = ['impressions', 'clicks']

@@ -3,7 +3,7 @@
  * is taken: the earliest by virtual time, at random among equals. Between two events anything can be done to a process: it can die (its
  * events never come), stand still (they come after it was woken), or be told something.
  */
-import { Random } from '../../src/source/random.ts'
+import { Random } from '../../src/load/random.ts'
 
 /** A process that events belong to. */
 export interface Owner {

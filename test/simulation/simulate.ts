@@ -3,7 +3,7 @@
  * the same seed to go the same way again, in any process.
  */
 
-import { Random } from '../../src/source/random.ts'
+import { Random } from '../../src/load/random.ts'
 import { Broker } from './broker.ts'
 import { ClickHouse } from './clickhouse.ts'
 import { SharedStore } from './object-store.ts'

@@ -1,15 +1,22 @@
 /** What goes wrong, and when: drawn step by step while records come in. */
-import type { Cluster } from './simulate.ts'
+import type { Places, Pod, PodOptions } from './pod.ts'
 import type { Place, World } from './world.ts'
 
 const PLACES: readonly Place[] = ['kafka', 'clickhouse', 'store', 'letters']
 
+/** What trouble comes over. */
+export interface Victims {
+  readonly places: Places
+  readonly pods: readonly Pod[]
+  start(options?: Partial<PodOptions>): void
+}
+
 export class Trouble {
   readonly #world: World
-  readonly #cluster: Cluster
+  readonly #cluster: Victims
   #endsAt = 0
 
-  constructor(world: World, cluster: Cluster) {
+  constructor(world: World, cluster: Victims) {
     this.#world = world
     this.#cluster = cluster
   }

@@ -1,5 +1,5 @@
 /** What must come out: the oracle's rows, and its ledger of every prefix of every partition. */
-import { judge, type OracleLedger, type OracleRecord, type OracleRow, runOracle } from '../support/oracle.ts'
+import { judge, type OracleLedger, type OracleRecord, type OracleRow, runOracle } from '../../workshop/oracle.ts'
 import { type Plan, REVISION, TENANT, TOPICS } from './plan.ts'
 
 /** Totals of a prefix as the engine writes them. */

@@ -1,5 +1,5 @@
 /** The judgement at the end of a seed: rows, ledger, dead letters and store against the truth. */
-import { REASONS } from '../support/oracle.ts'
+import { REASONS } from '../../workshop/oracle.ts'
 import { type Plan, TOPICS } from './plan.ts'
 import type { Places } from './pod.ts'
 import { differenceOf } from './truth.ts'

@@ -5,7 +5,7 @@
  *               and what a process that has died had sent may take effect or not.
  */
 import { CtrError } from '../../src/errors.ts'
-import type { Random } from '../../src/source/random.ts'
+import type { Random } from '../../src/load/random.ts'
 import type { Plan } from './plan.ts'
 import { type Owner, Scheduler } from './scheduler.ts'
 import type { Truth } from './truth.ts'

@@ -1,15 +1,15 @@
 /** Holding and parking over minutes, with a time that passes in waits only. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 import { Batch } from '../../src/sink/batch.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
 import { Delivery, type ParkedRow } from '../../src/sink/deliver.ts'
 import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { until } from '../support/sink-run.ts'
 
 const TENANT = encodeTenant('default')

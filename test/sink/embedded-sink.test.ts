@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { runQuery } from '../../src/cli/query.ts'
+import type { FrontAddress } from '../../src/clickhouse/front-child.ts'
 import { configSchema } from '../../src/config/schema.ts'
-import type { FrontAddress } from '../../src/sink/front-child.ts'
-import { gone, silent } from '../support/clickhouse.ts'
+import { gone, silent } from '../../workshop/clickhouse.ts'
 import { SinkRun, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { applySchema } from '../../src/clickhouse/apply-schema.ts'
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import { applySchema } from '../../src/sink/apply-schema.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
-import { type ClickHouseProxy, clickHouseError, type Fault, type ProxyOptions, startProxy } from '../support/clickhouse-proxy.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type ClickHouseProxy, clickHouseError, type Fault, type ProxyOptions, startProxy } from '../../workshop/clickhouse-proxy.ts'
+import { createAuthority } from '../../workshop/tls.ts'
 import { type SinkRun, startRun, until, writtenRows } from '../support/sink-run.ts'
-import { createAuthority } from '../support/tls.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 const authority = createAuthority()

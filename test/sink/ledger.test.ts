@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
 import { VERSION_UNIT } from '../../src/sink/row-binary.ts'
 import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
-import { type ClickHouseProxy, startProxy } from '../support/clickhouse-proxy.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type ClickHouseProxy, startProxy } from '../../workshop/clickhouse-proxy.ts'
 import { type SinkRun, startRun, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)

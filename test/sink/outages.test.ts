@@ -1,9 +1,9 @@
 /** What ClickHouse may do to a running sink: what is seen of it, what is held meanwhile, and that all rows are there when it is over. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
-import { type ClickHouseProxy, clickHouseError, type Fault, startProxy } from '../support/clickhouse-proxy.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type ClickHouseProxy, clickHouseError, type Fault, startProxy } from '../../workshop/clickhouse-proxy.ts'
 import { type SinkRun, startRun, type TestRow, until, writtenRows } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)

@@ -1,8 +1,8 @@
 /** Rows that ClickHouse refuses for what they hold: found among the others, parked, and never lost; or held where the table is to blame. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { rowLetter } from '../../src/dlq/row-letter.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until, writtenRows } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)

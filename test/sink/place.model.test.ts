@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { Random } from '../../src/load/random.ts'
 import { type Outcome, type Placement, place } from '../../src/sink/place.ts'
 import type { RowRange } from '../../src/sink/row-reader.ts'
-import { Random } from '../../src/source/random.ts'
 
 const REFUSAL = { code: 469, reason: 'no' }
 

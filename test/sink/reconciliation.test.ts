@@ -1,9 +1,9 @@
 /** What the view ctr_reconciliation says of what a sink wrote: the ledger balances, or shows where a row is missing. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { rowLetter } from '../../src/dlq/row-letter.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
 import type { LedgerRow } from '../../src/window/ledger.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { applySchema } from '../../src/clickhouse/apply-schema.ts'
+import { connect } from '../../src/clickhouse/connect.ts'
+import { RESULTS } from '../../src/clickhouse/schema.ts'
 import { LIMITS } from '../../src/config/limits.ts'
-import { applySchema } from '../../src/sink/apply-schema.ts'
-import { connect } from '../../src/sink/connect.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
 import { encodeTenant, rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
-import { RESULTS } from '../../src/sink/schema.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 
 interface Row {
   tenant: string

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
-import { startClickHouse, type TestClickHouse } from '../support/clickhouse.ts'
+import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)

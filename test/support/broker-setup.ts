@@ -5,7 +5,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
-import { type Broker, startBroker } from './kafka-broker.ts'
+import { type Broker, startBroker } from '../../workshop/kafka-broker.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

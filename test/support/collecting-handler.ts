@@ -1,7 +1,7 @@
 /** A SourceHandler that keeps everything a source says, decoded by kafkajs's decoder, and checks the port's protocol on the way. */
 import type { AssignedPartition, RecordBatches, SourceHandler } from '../../src/source/source.ts'
+import type { OracleRecord } from '../../workshop/oracle.ts'
 import { type DecodedRecord, decodeBatches } from './kafkajs-decoder.ts'
-import type { OracleRecord } from './oracle.ts'
 
 export class CollectingHandler implements SourceHandler {
   readonly partitions: AssignedPartition[] = []

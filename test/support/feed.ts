@@ -2,10 +2,10 @@
 import { pino } from 'pino'
 import type { DeadLetter } from '../../src/dlq/dead-letter.ts'
 import { BatchProducer } from '../../src/kafka/batch-producer.ts'
-import type { ConfigTree } from './engine-process.ts'
-import { createTopics, fresh, sourceOptions, until, withSource } from './kafka-harness.ts'
-import { encodeBatch } from './memory-run.ts'
-import type { OracleRecord } from './oracle.ts'
+import type { ConfigTree } from '../../workshop/engine-process.ts'
+import { createTopics, fresh, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
+import { encodeBatch } from '../../workshop/memory-run.ts'
+import type { OracleRecord } from '../../workshop/oracle.ts'
 
 const BATCH_RECORDS = 500
 

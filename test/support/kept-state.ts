@@ -1,7 +1,7 @@
 /** Checkpoints in a store as a pipeline leaves them there, from plain descriptions. */
 import { checkpointId, encodeManifest, type Manifest, manifestKey, objectKey, type TaskEntry } from '../../src/checkpoint/manifest.ts'
-import type { ObjectStore } from '../../src/checkpoint/store.ts'
 import { encodeTask } from '../../src/checkpoint/task-object.ts'
+import type { ObjectStore } from '../../src/store/object-store.ts'
 import { FACTS, type PlainCells, shardCopy } from './task-copies.ts'
 
 const WINDOW_MS = 10_000

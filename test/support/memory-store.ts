@@ -1,5 +1,5 @@
 /** A store in memory, for tests that want to look inside. */
-import type { ObjectStore } from '../../src/checkpoint/store.ts'
+import type { ObjectStore } from '../../src/store/object-store.ts'
 
 export interface MemoryStore extends ObjectStore {
   readonly objects: Map<string, Uint8Array>

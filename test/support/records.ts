@@ -1,6 +1,6 @@
 /** Made-up partitions: disorder, late, future and invalid events, mixed spellings, unkeyed products, gaps in offsets. */
-import { Random } from '../../src/source/random.ts'
-import type { OracleRecord } from './oracle.ts'
+import { Random } from '../../src/load/random.ts'
+import type { OracleRecord } from '../../workshop/oracle.ts'
 
 export interface RecordsOptions {
   readonly seed: number

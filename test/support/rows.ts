@@ -1,6 +1,6 @@
 /** Final rows as a reader of ClickHouse finds them, to be compared with the oracle's. */
-import type { TestClickHouse } from './clickhouse.ts'
-import { type OracleRow, rowKey, rowsHash } from './oracle.ts'
+import type { TestClickHouse } from '../../workshop/clickhouse.ts'
+import { type OracleRow, rowKey, rowsHash } from '../../workshop/oracle.ts'
 
 const COLUMNS = `tenant, product_id AS product, toUnixTimestamp64Milli(window_start) AS windowStart,
   toUnixTimestamp64Milli(window_end) AS windowEnd, task, impressions, clicks, ctr, version`

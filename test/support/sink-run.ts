@@ -1,15 +1,16 @@
 /** Drives a sink as workers would: rows, barriers and ends through real rings. Keeps the rows, to compare with what ClickHouse has. */
+
+import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import type { CtrError } from '../../src/errors.ts'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
-import type { Endpoint } from '../../src/sink/connect.ts'
 import type { ParkedRow } from '../../src/sink/deliver.ts'
 import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { type Sink, startSink } from '../../src/sink/sink.ts'
-import { silent, type TestClickHouse } from './clickhouse.ts'
+import { silent, type TestClickHouse } from '../../workshop/clickhouse.ts'
 
 const TENANT = encodeTenant('default')
 

@@ -2,7 +2,7 @@
 import type { ObjectFacts } from '../../src/checkpoint/manifest.ts'
 import type { PaneCopy, ShardCopy } from '../../src/checkpoint/snapshot.ts'
 import type { DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
-import { KeyArena } from '../../src/decode/key-arena.ts'
+import { KeyArena } from '../../src/products/key-arena.ts'
 import { PAGE_COUNTS } from '../../src/window/cells.ts'
 
 /** Impressions and clicks by product. */

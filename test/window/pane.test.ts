@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BugError } from '../../src/assert.ts'
-import { Random } from '../../src/source/random.ts'
+import { Random } from '../../src/load/random.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../../src/window/cells.ts'
 import { type Pane, Panes } from '../../src/window/pane.ts'
 

@@ -1,0 +1,21 @@
+/** Compressing and decompressing the records of a batch; a figure is per uncompressed byte. */
+import { CODEC, compress, decompress } from '../../src/batch/codecs.ts'
+import { crc32c } from '../../src/batch/crc32c.ts'
+import type { Stage, StageMaker } from '../stage.ts'
+import { generateValues } from '../support/batches.ts'
+
+export const codecStages: StageMaker = (quick) => {
+  const { bytes } = generateValues(quick ? 100 : 1_700)
+  const length = bytes.length
+  const whole = crc32c(bytes, 0, length)
+  return Object.entries(CODEC).flatMap(([name, codec]): Stage[] => {
+    if (codec === CODEC.none) return []
+    const packed = compress(codec, bytes)
+    const unpacked = decompress(codec, packed)
+    if (unpacked.length !== length || crc32c(unpacked, 0, length) !== whole) throw new Error(`${name} does not give back what went in`)
+    return [
+      { name: `${name}: decompress`, unit: 'byte', units: length, expected: length, run: () => decompress(codec, packed).length },
+      { name: `${name}: compress`, unit: 'byte', units: length, expected: packed.length, run: () => compress(codec, bytes).length },
+    ]
+  })
+}

@@ -1,0 +1,195 @@
+/**
+ * Writes Kafka record batches (magic 2) in place: no object per record.
+ *
+ *   byte 0           8         12       16      17       21          23          27              35             43
+ *        | baseOffset | length  | leader | magic | CRC    | attributes | lastOffset | baseTimestamp | maxTimestamp |
+ *          int64        int32     epoch    = 2     uint32   int16        delta int32  int64           int64
+ *        43           51          53             57            61
+ *        | producerId  | producer  | baseSequence | recordCount | records, compressed as a whole when attributes & 7 is not 0
+ *          int64         epoch i16   int32          int32
+ *
+ * length counts from byte 12, the CRC-32C from byte 21. A record, its integers zigzag varints:
+ *
+ *   | length | attributes = 0 | timestampDelta | offsetDelta | keyLength | key | valueLength | value | headerCount = 0 |
+ *
+ * Protocol: begin, then reserve (and fill keyAt, valueAt) or append for each record, then finish; several batches may stand back to back
+ * in `bytes`. "Full" is a return value; a record too big for an empty buffer makes the buffer grow. `bytes` may be replaced by begin,
+ * reserve, append and finish.
+ */
+import { assert } from '../assert.ts'
+import { compress } from './codecs.ts'
+import { crc32c } from './crc32c.ts'
+
+/** Bytes of a record batch before its records. */
+export const BATCH_HEADER_BYTES = 61
+/** Attribute bits of a batch; the low three bits are the codec. */
+export const TRANSACTIONAL = 0x10
+export const CONTROL = 0x20
+
+/** The most that a record takes besides its key and value: length, attributes, two deltas, two lengths, header count. */
+const RECORD_OVERHEAD_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 1
+const TWO_32 = 0x1_0000_0000
+
+export class RecordBatchWriter {
+  bytes: Buffer
+  /** Records in the open batch, and its offset delta: raise it before a record to leave a gap, as compaction does. */
+  count = 0
+  offsetDelta = 0
+  /** Where the key and the value of the record reserved last belong in `bytes`. */
+  keyAt = 0
+  valueAt = 0
+  /** Written in the headers of idempotent producers' batches. */
+  producerId = -1
+  producerEpoch = -1
+  baseSequence = -1
+
+  #view: DataView
+  #start = 0
+  #at = BATCH_HEADER_BYTES
+  #baseOffset = 0
+  #baseTimestamp = 0
+  #maxTimestamp = 0
+
+  constructor(capacityBytes: number) {
+    this.bytes = Buffer.allocUnsafeSlow(Math.max(capacityBytes, 1024))
+    this.#view = new DataView(this.bytes.buffer, this.bytes.byteOffset)
+  }
+
+  /** Goes on with other bytes, and gives those away that it had; `begin` must follow. */
+  swap(bytes: Buffer): Buffer {
+    const had = this.bytes
+    this.bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset)
+    return had
+  }
+
+  /** Opens a batch at byte `start`; what is open is forgotten. */
+  begin(baseOffset: number, start = 0): void {
+    this.#start = start
+    this.#at = start + BATCH_HEADER_BYTES
+    this.#baseOffset = baseOffset
+    this.count = 0
+    this.offsetDelta = 0
+    if (this.#at > this.bytes.length) this.#grow(this.#at)
+  }
+
+  /** Bytes of the open batch, before compression. */
+  get size(): number {
+    return this.#at - this.#start
+  }
+
+  /** Appends a record's frame; the caller fills keyBytes at keyAt and valueBytes at valueAt. A length of -1 is null. False when full. */
+  reserve(timestamp: number, keyBytes: number, valueBytes: number): boolean {
+    const most = RECORD_OVERHEAD_BYTES + keyBytes + valueBytes
+    if (this.#at + most > this.bytes.length) {
+      if (this.count > 0 || this.#start > 0) return false
+      this.#grow(this.#at + most)
+    }
+    if (this.count === 0) {
+      this.#baseTimestamp = timestamp
+      this.#maxTimestamp = timestamp
+    } else if (timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    const delta = timestamp - this.#baseTimestamp
+    const offsetDelta = this.offsetDelta++
+    this.count++
+    const payload = Math.max(keyBytes, 0) + Math.max(valueBytes, 0)
+    const length = 2 + payload + varintSize(delta) + varintSize(offsetDelta) + varintSize(keyBytes) + varintSize(valueBytes)
+    const bytes = this.bytes
+    let at = writeVarint(bytes, this.#at, length)
+    bytes[at++] = 0
+    at = writeVarint(bytes, at, delta)
+    at = writeVarint(bytes, at, offsetDelta)
+    at = writeVarint(bytes, at, keyBytes)
+    this.keyAt = at
+    if (keyBytes > 0) at += keyBytes
+    at = writeVarint(bytes, at, valueBytes)
+    this.valueAt = at
+    if (valueBytes > 0) at += valueBytes
+    bytes[at++] = 0
+    this.#at = at
+    return true
+  }
+
+  /** Appends a record, its value value[start, end); false when full. */
+  append(timestamp: number, key: Buffer | null, value: Buffer | null, start = 0, end = value === null ? 0 : value.length): boolean {
+    if (!this.reserve(timestamp, key === null ? -1 : key.length, value === null ? -1 : end - start)) return false
+    key?.copy(this.bytes, this.keyAt)
+    value?.copy(this.bytes, this.valueAt, start, end)
+    return true
+  }
+
+  /** Closes the batch: compresses by the codec in `attributes`, writes the header and the CRC; returns the byte after the batch. */
+  finish(attributes = 0): number {
+    const start = this.#start
+    const recordsStart = start + BATCH_HEADER_BYTES
+    const codec = attributes & 7
+    if (codec !== 0) {
+      const packed = compress(codec, this.bytes.subarray(recordsStart, this.#at))
+      if (recordsStart + packed.length > this.bytes.length) this.#grow(recordsStart + packed.length)
+      this.bytes.set(packed, recordsStart)
+      this.#at = recordsStart + packed.length
+    }
+    const end = this.#at
+    const view = this.#view
+    writeInt64(view, start, this.#baseOffset)
+    view.setInt32(start + 8, end - start - 12)
+    view.setInt32(start + 12, -1)
+    view.setInt8(start + 16, 2)
+    view.setInt16(start + 21, attributes)
+    view.setInt32(start + 23, this.offsetDelta - 1)
+    writeInt64(view, start + 27, this.#baseTimestamp)
+    writeInt64(view, start + 35, this.#maxTimestamp)
+    writeInt64(view, start + 43, this.producerId)
+    view.setInt16(start + 51, this.producerEpoch)
+    view.setInt32(start + 53, this.baseSequence)
+    view.setInt32(start + 57, this.count)
+    view.setUint32(start + 17, crc32c(this.bytes, start + 21, end))
+    return end
+  }
+
+  #grow(bytes: number): void {
+    assert(bytes < 2 ** 31, 'a record batch stays below 2 GiB', { bytes })
+    const grown = Buffer.allocUnsafeSlow(Math.max(bytes, this.bytes.length * 2))
+    this.bytes.copy(grown)
+    this.bytes = grown
+    this.#view = new DataView(grown.buffer, grown.byteOffset)
+  }
+}
+
+/** Bytes of a zigzag varint; exact for any integer below 2^52. */
+function varintSize(value: number): number {
+  if (value < 64 && value >= -64) return 1
+  if (value < 8192 && value >= -8192) return 2
+  let zigzag = value < 0 ? -value * 2 - 1 : value * 2
+  let size = 1
+  while (zigzag >= 128) {
+    zigzag = Math.floor(zigzag / 128)
+    size++
+  }
+  return size
+}
+
+function writeVarint(bytes: Uint8Array, start: number, value: number): number {
+  let at = start
+  if (value < 64 && value >= -64) {
+    bytes[at] = (value << 1) ^ (value >> 31)
+    return at + 1
+  }
+  let zigzag = value < 0 ? -value * 2 - 1 : value * 2
+  while (zigzag >= TWO_32) {
+    bytes[at++] = (zigzag % 128) | 128
+    zigzag = Math.floor(zigzag / 128)
+  }
+  let low = zigzag >>> 0
+  while (low >= 128) {
+    bytes[at++] = (low & 127) | 128
+    low >>>= 7
+  }
+  bytes[at] = low
+  return at + 1
+}
+
+function writeInt64(view: DataView, at: number, value: number): void {
+  view.setInt32(at, Math.floor(value / TWO_32))
+  view.setUint32(at + 4, value >>> 0)
+}

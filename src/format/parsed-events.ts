@@ -1,0 +1,60 @@
+/**
+ * A few hundred parsed events of one delivery, between the parsers, which fill it, and ingest, which counts them. Parsing many and then
+ * finding the products of all of them lets the processor wait for several entries of a large dictionary at once.
+ *
+ *   row   8 words:  | record's place | length << 2 | older << 1 | click | hash | product's place | key 16 bytes |
+ *
+ * The key is the product's bytes, those missing zero; of a product that is longer it isn't used. `older`: the record's timestamp lies
+ * below its batch's first one. Times are ms since the epoch.
+ */
+import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from './slot.ts'
+
+/** Small enough to stay in the first-level cache with the bytes it is read from. */
+export const PARSED_MAX = 256
+
+/** Words of a row. */
+export const ROW = 8
+export const RECORD = 0
+export const BITS = 1
+export const HASH = 2
+export const START = 3
+export const KEY = 4
+/** Longest product that lies in a row, and in an entry of the dictionary. */
+export const KEY_BYTES = 16
+
+export const CLICK_BIT = 1
+export const OLDER_BIT = 2
+export const LENGTH_SHIFT = 2
+
+export class ParsedEvents {
+  count = 0
+  /** Where the record behind the last event begins. */
+  next = 0
+  readonly rows = new Int32Array(PARSED_MAX * ROW)
+  readonly times = new Float64Array(PARSED_MAX)
+  /** Entries of the dictionary; see Dictionary.findAll. */
+  readonly entries = new Int32Array(PARSED_MAX)
+
+  /** Takes over what a parser left in the slot; the product is in `bytes`. */
+  add(slot: EventSlot, bytes: Uint8Array, record: number, older: boolean, next: number): void {
+    const { ints } = slot
+    const start = ints[PRODUCT_START]!
+    const length = ints[PRODUCT_END]! - start
+    const row = this.count * ROW
+    const rows = this.rows
+    rows[row + RECORD] = record
+    rows[row + BITS] = (length << LENGTH_SHIFT) | (older ? OLDER_BIT : 0) | (ints[CLICK] === 1 ? CLICK_BIT : 0)
+    rows[row + HASH] = ints[PRODUCT_HASH]!
+    rows[row + START] = start
+    putKey(rows, row + KEY, bytes, start, Math.min(length, KEY_BYTES))
+    this.times[this.count] = slot.time[0]!
+    this.count++
+    this.next = next
+  }
+}
+
+/** Writes bytes[start, start + length) to the four words from `at` on. */
+export function putKey(words: Int32Array, at: number, bytes: Uint8Array, start: number, length: number): void {
+  words.fill(0, at, at + KEY_BYTES / 4)
+  for (let i = 0; i < length; i++) words[at + (i >> 2)]! |= bytes[start + i]! << ((i & 3) * 8)
+}

@@ -1,0 +1,104 @@
+/**
+ * Where main stands in one delivery of record batches. Everything a record needs that is the same for its whole batch lies here, so that
+ * reading can stop at a full ring and go on at the same record.
+ */
+
+import { BatchHeader } from '../batch/record-batch.ts'
+import type { Dictionary } from '../products/dictionary.ts'
+import type { OpenWindow, Partition } from '../window/partition.ts'
+import type { Task } from '../window/task.ts'
+
+/** A task as ingest sees it: its time and its products. */
+export interface TaskInput {
+  readonly time: Task
+  readonly dictionary: Dictionary
+}
+
+/** Indexes into Cursor.times. */
+export const WINDOW_START = 0
+export const WINDOW_END = 1
+/** The cached window is late once the partition's largest event time reaches this. */
+export const LATE_AT = 2
+export const MAX_TIME = 3
+/** As the first three, of the window that was the cached one before. */
+export const OTHER_START = 4
+export const OTHER_END = 5
+export const OTHER_LATE_AT = 6
+/** Events above this time are further in the future than is tolerated. */
+export const FUTURE_FROM = 7
+const TIMES = 8
+
+const NO_VIEW = new DataView(new ArrayBuffer(0))
+
+export class Cursor {
+  readonly task: TaskInput
+  readonly partition: Partition
+  readonly header = new BatchHeader()
+  /** The delivery: batches back to back; `at` is the next batch to open. */
+  readonly bytes: Uint8Array
+  at: number
+  readonly end: number
+  /** The open batch's records, decompressed; `left` of them to read, the next at `recordAt`. */
+  records: Uint8Array
+  /** The same memory as `records`, for reading words. */
+  view: DataView = NO_VIEW
+  recordAt = 0
+  recordsEnd = 0
+  left = 0
+  /** Some records of the open batch lie below the partition's position or past its bound. */
+  outside = false
+  /** The windows of the last event that was not late, and of the one before that went elsewhere: near a window's end they take turns. */
+  readonly times = new Float64Array(TIMES)
+  /** Those windows in the partition, and how many events the partition had counted when the first became the cached one. */
+  #window: OpenWindow | undefined
+  #other: OpenWindow | undefined
+  #countedFrom = 0
+
+  constructor(task: TaskInput, partition: Partition, bytes: Uint8Array, start: number, end: number) {
+    this.task = task
+    this.partition = partition
+    this.bytes = bytes
+    this.records = bytes
+    this.at = start
+    this.end = end
+  }
+
+  /** No window is cached; what was counted into them is settled. */
+  dropWindows(): void {
+    this.#settle()
+    this.#window = undefined
+    this.#other = undefined
+    this.times[WINDOW_END] = 0
+    this.times[OTHER_END] = 0
+  }
+
+  /** Events counted from now on go into `window`, and the cached one becomes the other one. Times in ms. */
+  enterWindow(window: OpenWindow, start: number, end: number, lateAt: number): void {
+    this.swapWindows()
+    this.#window = window
+    const { times } = this
+    times[WINDOW_START] = start
+    times[WINDOW_END] = end
+    times[LATE_AT] = lateAt
+  }
+
+  /** Events counted from now on go into the other window. */
+  swapWindows(): void {
+    this.#settle()
+    const window = this.#window
+    this.#window = this.#other
+    this.#other = window
+    const { times } = this
+    for (let i = 0; i < 3; i++) {
+      const time = times[WINDOW_START + i]!
+      times[WINDOW_START + i] = times[OTHER_START + i]!
+      times[OTHER_START + i] = time
+    }
+  }
+
+  /** Adds what was counted since the last call to the window it went into. */
+  #settle(): void {
+    if (this.#window !== undefined) this.#window.events += this.partition.counted - this.#countedFrom
+    this.#countedFrom = this.partition.counted
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Counts parsed events: is it late? → dictionary → ring of the product's worker. `count` goes as far as it can and says what holds it up;
+ * nothing of the event it stops at has been counted.
+ */
+
+import { offsetOf, varintSize, varlong } from '../batch/record-batch.ts'
+import { BITS, CLICK_BIT, HASH, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from '../format/parsed-events.ts'
+import { windowStart } from '../window/assign.ts'
+import type { TimeRules } from '../window/task.ts'
+import { type Cursor, FUTURE_FROM, LATE_AT, MAX_TIME, OTHER_END, OTHER_LATE_AT, OTHER_START, WINDOW_END, WINDOW_START } from './cursor.ts'
+import { EVENT_WORDS, type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
+
+const COUNTED = 0
+/** `count` stopped since the ring of `fullWorker` is full. */
+export const NO_ROOM = 1
+/** `count` stopped since enough windows were entered. */
+export const NO_WINDOW = 2
+const IN_FUTURE = 3
+type Halt = typeof COUNTED | typeof NO_ROOM | typeof NO_WINDOW | typeof IN_FUTURE
+
+/** One delivery may span hours of event time; its windows must not all be open at once. */
+const ENTERED_MAX = 64
+const NO_WORDS = new Int32Array(0)
+
+/** Times in ms. */
+export interface CountRules extends TimeRules {
+  readonly futureTolerance: number
+}
+
+export class EventCounter {
+  /** The worker whose ring was full. */
+  fullWorker = 0
+  /** Totals since start. */
+  impressions = 0
+  clicks = 0
+  late = 0
+  /** What held up `count`; IN_FUTURE, which the caller rejects, when it is none of the other two. */
+  halt: Halt = COUNTED
+  /** Windows entered since the watermark could last be published. */
+  #entered = 0
+  readonly #rules: CountRules
+  readonly #blocks: EventBlocks
+
+  constructor(rules: CountRules, blocks: EventBlocks) {
+    this.#rules = rules
+    this.#blocks = blocks
+  }
+
+  /** Events of this cursor follow; the published watermark may have moved since its windows were cached. */
+  begin(cursor: Cursor): void {
+    this.#entered = 0
+    cursor.dropWindows()
+    cursor.times[MAX_TIME] = cursor.partition.maxEventTime
+  }
+
+  /** Counts from the event at `i` on, whose products lie in `bytes` and are looked up; returns the first that isn't dealt with. */
+  count(cursor: Cursor, parsed: ParsedEvents, i: number, bytes: Uint8Array, view: DataView): number {
+    const { header } = cursor
+    const { rows, times, count } = parsed
+    const futureFrom = (header.logAppendTime ? header.maxTimestamp : header.baseTimestamp) + this.#rules.futureTolerance
+    cursor.times[FUTURE_FROM] = futureFrom
+    this.halt = COUNTED
+    for (let next = i; next < count; next++) {
+      next = this.#countAlike(cursor, parsed, next)
+      if (next === count) break
+      const time = times[next]!
+      const record = rows[next * ROW + RECORD]!
+      // A record older than its batch's first one can't be judged by that one's time.
+      if ((time > futureFrom || (rows[next * ROW + BITS]! & OLDER_BIT) !== 0) && this.#isFuture(cursor, record, time)) this.halt = IN_FUTURE
+      else if (this.#inWindow(cursor, time)) this.#countOne(cursor, parsed, next, bytes, view)
+      else if (this.#entered >= ENTERED_MAX) this.halt = NO_WINDOW
+      else if (this.#enterWindow(cursor, record, time, next)) this.#countOne(cursor, parsed, next, bytes, view)
+      else {
+        cursor.partition.late++
+        this.late++
+      }
+      if (this.halt !== COUNTED) return next
+    }
+    return count
+  }
+
+  /**
+   * Counts events from the one at `i` on as long as they go into the two cached windows, are of known products and find room; most do.
+   * Returns the first that doesn't. A window doesn't become late by events of its own, so that needs no look at every one.
+   */
+  #countAlike(cursor: Cursor, parsed: ParsedEvents, i: number): number {
+    const { times, partition, task } = cursor
+    const { rows, times: eventTimes, entries, count } = parsed
+    const { dictionary } = task
+    const blocks = this.#blocks
+    const futureFrom = times[FUTURE_FROM]!
+    let max = times[MAX_TIME]!
+    if (!(max < times[LATE_AT]!)) return i
+    let from = times[WINDOW_START]!
+    let end = times[WINDOW_END]!
+    let clicks = 0
+    let told = i
+    let next = i
+    // The block that is written to, as locals: with one worker it stays the same.
+    let worker = -1
+    let words: Int32Array = NO_WORDS
+    let at = 0
+    let limit = 0
+    let base = 0
+    for (; next < count; next++) {
+      const time = eventTimes[next]!
+      const bits = rows[next * ROW + BITS]!
+      const entry = entries[next]!
+      if (entry < 0 || time > futureFrom) break
+      if ((bits & OLDER_BIT) !== 0 && this.#isFuture(cursor, rows[next * ROW + RECORD]!, time)) break
+      if (!(time >= from && time < end)) {
+        if (!(time >= times[OTHER_START]! && time < times[OTHER_END]! && max < times[OTHER_LATE_AT]!)) break
+        partition.counted += next - told
+        told = next
+        cursor.swapWindows()
+        from = times[WINDOW_START]!
+        end = times[WINDOW_END]!
+      }
+      const owner = dictionary.workerOf(entry)
+      if (owner !== worker) {
+        if (worker >= 0) blocks.at[worker] = at
+        worker = owner
+        words = blocks.writers[worker]!.words
+        at = blocks.at[worker]!
+        limit = blocks.limit[worker]!
+        base = blocks.base[worker]!
+      }
+      const relative = time - base
+      if (at >= limit || relative > TIME_SPAN_MAX_MS || relative < -TIME_SPAN_MAX_MS) break
+      words[at] = dictionary.codeOf(entry) | (bits & CLICK_BIT)
+      words[at + 1] = relative
+      at += EVENT_WORDS
+      dictionary.touch(entry, end)
+      clicks += bits & CLICK_BIT
+      if (time > max) max = time
+    }
+    if (worker >= 0) blocks.at[worker] = at
+    times[MAX_TIME] = max
+    this.clicks += clicks
+    this.impressions += next - i - clicks
+    partition.counted += next - told
+    return next
+  }
+
+  #inWindow({ times }: Cursor, time: number): boolean {
+    return time >= times[WINDOW_START]! && time < times[WINDOW_END]! && times[MAX_TIME]! < times[LATE_AT]!
+  }
+
+  /** The event at `i`, which is in the cached window, whether its product is known or not. */
+  #countOne(cursor: Cursor, parsed: ParsedEvents, i: number, bytes: Uint8Array, view: DataView): void {
+    const { times, partition } = cursor
+    const { dictionary } = cursor.task
+    const time = parsed.times[i]!
+    const click = parsed.rows[i * ROW + BITS]! & CLICK_BIT
+    let entry = parsed.entries[i]!
+    if (entry < 0) entry = this.#introduce(cursor, parsed, i, bytes, view)
+    if (entry < 0) return
+    const worker = dictionary.workerOf(entry)
+    if (!this.#blocks.append(worker, dictionary.codeOf(entry) | click, time)) {
+      this.#full(worker)
+      return
+    }
+    dictionary.touch(entry, times[WINDOW_END]!)
+    this.clicks += click
+    this.impressions += 1 - click
+    partition.counted++
+    if (time > times[MAX_TIME]!) times[MAX_TIME] = time
+  }
+
+  /** The entry of a product that was new when the events were looked up; -1 when the ring of its worker is full. */
+  #introduce({ task }: Cursor, parsed: ParsedEvents, i: number, bytes: Uint8Array, view: DataView): number {
+    const { dictionary } = task
+    const hash = parsed.rows[i * ROW + HASH]!
+    const start = parsed.rows[i * ROW + START]!
+    const end = start + (parsed.rows[i * ROW + BITS]! >> LENGTH_SHIFT)
+    const entry = dictionary.find(hash, bytes, view, start, end)
+    if (entry >= 0) return entry
+    const worker = dictionary.workerFor(hash)
+    if (this.#blocks.announce(worker, dictionary.nextIdOf(worker), bytes, start, end)) return dictionary.insert(hash, bytes, start, end)
+    this.#full(worker)
+    return -1
+  }
+
+  #full(worker: number): void {
+    this.fullWorker = worker
+    this.halt = NO_ROOM
+  }
+
+  /** Makes the event's window the cached one; false when the event is late. `unread` records before it are not in the ledger yet. */
+  #enterWindow(cursor: Cursor, recordAt: number, time: number, unread: number): boolean {
+    const { times, partition, header, records } = cursor
+    const { windowSize, allowedLateness, outOfOrderness } = this.#rules
+    const start = windowStart(time, windowSize)
+    const end = start + windowSize
+    const lateAt = end + allowedLateness + outOfOrderness
+    if (times[MAX_TIME]! >= lateAt || end + allowedLateness <= cursor.task.time.published) return false
+    const offset = offsetOf(records, recordAt, header.baseOffset)
+    const { window, made } = partition.enterWindow(end, offset, times[MAX_TIME]!, unread)
+    if (made) this.#entered++
+    cursor.enterWindow(window, start, end, lateAt)
+    return true
+  }
+
+  #isFuture({ header, records }: Cursor, recordAt: number, time: number): boolean {
+    const timestampAt = recordAt + varintSize(records, recordAt) + 1
+    const timestamp = header.logAppendTime ? header.maxTimestamp : header.baseTimestamp + varlong(records, timestampAt)
+    return timestamp >= 0 && time > timestamp + this.#rules.futureTolerance
+  }
+}

@@ -1,0 +1,54 @@
+/** A shape reads records; this lets it read one value, as a parser does, with whatever lies behind the value left behind it. */
+
+import type { Shape } from '../src/format/json-shape.ts'
+import { BITS, CLICK_BIT, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, OLDER_BIT, ParsedEvents, RECORD, START } from '../src/format/parsed-events.ts'
+import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../src/format/slot.ts'
+
+const BEHIND_BYTES = 64
+const parsed = new ParsedEvents()
+let scratch = new Uint8Array(1 << 16)
+
+/** Whether bytes[start, end) fits; the slot is then filled as `scan` fills it. Throws when the row says more than one thing. */
+export function shapeOne(shape: Shape, bytes: Uint8Array, start: number, end: number, slot: EventSlot): boolean {
+  const behind = Math.min(bytes.length, end + BEHIND_BYTES)
+  const key = (end + start) % 7
+  const older = (end & 1) === 1
+  const body = [0, older ? 3 : 2, 0, ...(key === 0 ? [1] : [key * 2, ...Array(key).fill(0x22)]), ...varint(end - start)]
+  const length = varint(body.length + end - start + 1)
+  const head = [...Array(start % 5).fill(0x22), ...length, ...body]
+  if (scratch.length < head.length + behind - start) scratch = new Uint8Array(2 * (head.length + behind - start))
+  const whole = scratch.subarray(0, head.length + behind - start)
+  whole.set(head)
+  whole.set(bytes.subarray(start, behind), head.length)
+  const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength)
+  const record = start % 5
+  parsed.count = 0
+  parsed.next = record
+  shape(whole, view, head.length + end - start + 1, parsed, 1)
+  if (parsed.count === 0) {
+    if (parsed.next !== record) throw new Error('a shape that did not fit has moved on')
+    return false
+  }
+  const { rows, times } = parsed
+  const productLength = rows[BITS]! >> LENGTH_SHIFT
+  const productAt = rows[START]!
+  if (parsed.next !== head.length + end - start + 1 || rows[RECORD] !== record) throw new Error('the record is elsewhere')
+  if (((rows[BITS]! & OLDER_BIT) !== 0) !== older) throw new Error(`older is not ${older}`)
+  for (let i = 0; i < KEY_BYTES && productLength <= KEY_BYTES; i++) {
+    const wanted = i < productLength ? whole[productAt + i] : 0
+    if (((rows[KEY + (i >> 2)]! >> ((i & 3) * 8)) & 255) !== wanted) throw new Error(`byte ${i} of the key is not ${wanted}`)
+  }
+  slot.ints[PRODUCT_START] = productAt - head.length + start
+  slot.ints[PRODUCT_END] = productAt - head.length + start + productLength
+  slot.ints[PRODUCT_HASH] = rows[HASH]!
+  slot.ints[CLICK] = (rows[BITS]! & CLICK_BIT) === 0 ? 0 : 1
+  slot.time[0] = times[0]!
+  return true
+}
+
+function varint(value: number): number[] {
+  let rest = value * 2
+  const bytes: number[] = []
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest & 127) | 128)
+  return [...bytes, rest]
+}
