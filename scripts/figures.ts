@@ -3,10 +3,12 @@
  * A report of kind K goes between the lines <!-- figures:K --> and <!-- /figures:K -->.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { type BenchReport, type EndToEndReport, readBenchReport } from '../bench/bench-report.ts'
 import { formatCount } from '../src/text.ts'
 import { describePlace, median, significant } from '../workshop/report.ts'
-import { README } from './tables.ts'
+
+const README = fileURLToPath(new URL('../README.md', import.meta.url))
 
 /** The text with the report's figures in their place. Throws when there is none, or nothing to say. */
 export function withFigures(text: string, report: BenchReport): string {

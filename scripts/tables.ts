@@ -1,6 +1,6 @@
 /**
- * Rewrites the README's tables of configuration keys and metrics from the code: npm run docs.
- * A table stands between a line <!-- name --> and a line <!-- /name -->. A test tells when one is out of date.
+ * Rewrites what the documents repeat of the code, the tables of configuration keys and metrics and the reference of commands: npm run docs.
+ * A part stands between a line <!-- name --> and a line <!-- /name -->. A test tells when one is out of date.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -10,17 +10,28 @@ import { valueAt } from '../src/config/tree.ts'
 import { formatDuration, formatSize } from '../src/config/units.ts'
 import { METRICS } from '../src/metrics/metrics.ts'
 import { somePartition, someStats } from '../workshop/stats.ts'
+import { commandReference } from './commands.ts'
 
-/** Path of the file that holds the tables. */
-export const README = fileURLToPath(new URL('../README.md', import.meta.url))
+/** A part of a document that is made from the code. */
+export interface MadePart {
+  /** Path of the document from the root of the repository. */
+  readonly file: string
+  readonly name: string
+  readonly make: () => string
+}
 
-/** The text with every table made anew. Throws when one of them has no place in it. */
-export function withTables(text: string): string {
-  return [['configuration', configurationTable()] as const, ['metrics', metricsTable()] as const].reduce((before, [name, table]) => {
-    const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`)
-    if (!place.test(before)) throw new Error(`README.md has no <!-- ${name} --> … <!-- /${name} -->`)
-    return before.replace(place, (_, open: string, close: string) => `${open}${table}\n${close}`)
-  }, text)
+/** All of them. */
+export const MADE_PARTS: readonly MadePart[] = [
+  { file: 'docs/configuration.md', name: 'configuration', make: configurationTable },
+  { file: 'docs/metrics.md', name: 'metrics', make: metricsTable },
+  { file: 'docs/commands.md', name: 'commands', make: commandReference },
+]
+
+/** The document's text with the part made anew. Throws when there is no place for it. */
+export function withPart(text: string, { file, name, make }: MadePart): string {
+  const place = new RegExp(`(<!-- ${name} -->\n)[\\s\\S]*?(<!-- /${name} -->)`)
+  if (!place.test(text)) throw new Error(`${file} has no <!-- ${name} --> … <!-- /${name} -->`)
+  return text.replace(place, (_, open: string, close: string) => `${open}${make()}\n${close}`)
 }
 
 function configurationTable(): string {
@@ -86,4 +97,9 @@ function code(text: string): string {
   return text === '' ? '' : `\`${text}\``
 }
 
-if (import.meta.main) writeFileSync(README, withTables(readFileSync(README, 'utf8')))
+if (import.meta.main) {
+  for (const part of MADE_PARTS) {
+    const path = fileURLToPath(new URL(`../${part.file}`, import.meta.url))
+    writeFileSync(path, withPart(readFileSync(path, 'utf8'), part))
+  }
+}

@@ -68,7 +68,7 @@ function addRun(program: Command, done: Done): void {
 function addReplay(program: Command, done: Done): void {
   verb(program, 'replay', 'Count the events of JSON-lines files.', 'ctr replay events.jsonl more.jsonl.gz\nzcat *.gz | ctr replay -')
     .argument('<file...>', 'JSON lines, plain or .gz; - is stdin; each file is one partition')
-    .option('--partitions <n>', 'spread the lines over this many partitions by product', positiveArgument)
+    .option('--partitions <n>', 'spread the lines over this many partitions, in turn', positiveArgument)
     .action(async (files: string[], options: ReplayOptions) => {
       const { replayVerb } = await import('./replay.ts')
       done(await replayVerb(files, options))
