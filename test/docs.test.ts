@@ -6,7 +6,10 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { MADE_PARTS, withPart } from '../scripts/tables.ts'
 import { createProgram } from '../src/cli/program.ts'
+import { schemaStatements } from '../src/clickhouse/schema.ts'
+import { KEYS } from '../src/config/catalog.ts'
 import { loadConfig } from '../src/config/load.ts'
+import { METRICS } from '../src/metrics/metrics.ts'
 import { temporaryFile } from './support/config-file.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -119,6 +122,25 @@ describe('what documents point to is there', () => {
       ),
     )
     expect(missing).toEqual([])
+  })
+})
+
+describe('names in documents are those of the code', () => {
+  const texts = DOCUMENTS.filter((path) => path !== 'CHANGELOG.md').map((path) => [path, prose(read(path))] as const)
+  const unknown = (pattern: RegExp, known: (name: string) => boolean) =>
+    texts.flatMap(([path, text]) => [...text.matchAll(pattern)].flatMap(([, name = '']) => (known(name) ? [] : [`${path}: ${name}`])))
+
+  test('metrics, tables and views', () => {
+    const schema = schemaStatements('ctr').join()
+    const names = new Set([...METRICS.map(({ name }) => name), ...(schema.match(/\bctr_\w+/g) ?? [])])
+    expect(unknown(/`(ctr_\w+)`/g, (name) => names.has(name))).toEqual([])
+  })
+
+  test('keys of the configuration', () => {
+    const keys = new Set(KEYS.map(({ path }) => path))
+    const sections = [...new Set([...keys].map((key) => key.split('.')[0]))].filter((section) => section !== 'tenant').join('|')
+    const pattern = new RegExp(`\`((?:${sections})\\.[A-Za-z][\\w.[\\]]*)(?:[:=] ?[^\`]*)?\``, 'g')
+    expect(unknown(pattern, (name) => keys.has(name.replace(/\.\*$/, '')) || name.endsWith('.ts'))).toEqual([])
   })
 })
 
