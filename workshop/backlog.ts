@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { GenerateOptions } from '../src/load/generate.ts'
 import type { LoadResult } from '../src/load/produce.ts'
 import { success } from './child.ts'
-import { type LogLine, startEngine } from './engine.ts'
+import { type EngineOptions, type LogLine, startEngine } from './engine.ts'
 import { BACKLOG_FROM, startLoad, TOPICS } from './load.ts'
 import { sumOfWindows } from './result-rows.ts'
 import type { Stand } from './stand.ts'
@@ -53,7 +53,7 @@ export interface Run {
   readonly secondHalf?: { readonly seconds: number; readonly cpuSeconds: number } | undefined
 }
 
-export interface EngineRunOptions {
+export interface EngineRunOptions extends Pick<EngineOptions, 'checkout' | 'clickhouseUrl'> {
   /** That are in the topics. */
   readonly events: number
   readonly topics?: readonly string[] | undefined

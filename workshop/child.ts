@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { endWithUs } from './kafka-broker.ts'
@@ -29,6 +29,8 @@ export interface Child {
 export interface ChildOptions {
   /** Where its usage goes. */
   readonly folder: string
+  /** The Node that runs it, when it is not this one. */
+  readonly node?: string
   readonly execArgv?: readonly string[]
   /** A command and its arguments that run Node, such as a profiler. */
   readonly under?: readonly string[]
@@ -50,10 +52,10 @@ export function repositoryPath(path: string): string {
   return fileURLToPath(new URL(`../${path}`, import.meta.url))
 }
 
-/** Starts Node on a script (a path within the repository). */
+/** Starts Node on a script: a path within the repository, or an absolute one. */
 export function startChild(script: string, args: readonly string[], options: ChildOptions): Child {
-  const node = [process.execPath, '--import', preload, ...(options.execArgv ?? []), repositoryPath(script), ...args]
-  const [command = '', ...all] = [...(options.under ?? []), ...node]
+  const { node = process.execPath, execArgv = [], under = [] } = options
+  const [command = '', ...all] = [...under, node, '--import', preload, ...execArgv, resolve(repositoryPath(''), script), ...args]
   return startProgram(command, all, options)
 }
 

@@ -1,9 +1,12 @@
 /** `ctr run` as a process of its own on the stand, configured as by default but for the addresses and what `sets` say. */
 import { join } from 'node:path'
+import type { Checkout } from './checkout.ts'
 import { type Child, startChild } from './child.ts'
 import type { Stand } from './stand.ts'
 
 export interface EngineOptions {
+  /** Whose engine it is, when it is not the one here. */
+  readonly checkout?: Checkout
   readonly topics: readonly string[]
   readonly groupId: string
   readonly database: string
@@ -63,8 +66,10 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
     live = resolve
   })
   const args = ['run', ...(options.untilEnd === true ? ['--until-end'] : []), ...sets.flatMap((set) => ['--set', set])]
-  const child = startChild('bin/ctr.js', args, {
+  const { checkout } = options
+  const child = startChild(join(checkout?.folder ?? '', 'bin/ctr.js'), args, {
     folder: stand.folder,
+    ...(checkout === undefined ? {} : { node: checkout.node }),
     execArgv: options.execArgv ?? [],
     under: options.under ?? [],
     onErrorLine: (line) => {
