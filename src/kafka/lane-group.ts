@@ -11,12 +11,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Cluster } from 'kafkajs'
 import type { Logger } from 'pino'
+import { backoffMs } from '../backoff.ts'
 import type { CorruptBatch } from '../batch/record-batches.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { AssignedPartition, OfferedPartition, SourceHandler } from '../source/source.ts'
-import { backoffMs } from './backoff.ts'
 import type { FetchedRecords, FetchListener } from './fetch-response.ts'
+import { CLIENT_BACKOFF } from './kafka-client.ts'
 import { Lane } from './lane.ts'
 import { decideStart, keyOf, listOffsets, type PartitionFacts, readFacts, type StartFrom, type TopicPartition } from './start-position.ts'
 
@@ -377,7 +378,7 @@ export class LaneGroup implements FetchListener {
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         logger.warn({ partitions: live.length, reason, attempt }, 'offsets could not be looked up; trying again')
-        await sleep(backoffMs(attempt), this.#stopping.signal)
+        await sleep(backoffMs(attempt + 1, CLIENT_BACKOFF), this.#stopping.signal)
         await this.#control
           .cluster()
           .refreshMetadata()

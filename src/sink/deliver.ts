@@ -10,6 +10,7 @@
  * The ledger goes its own way beside the rows, over the same connection, so that neither waits for the other.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
+import { type Backoff, backoffMs } from '../backoff.ts'
 import { applySchema, checkSchema, type TableTypes } from '../clickhouse/apply-schema.ts'
 import { CONTENT, TOO_LARGE, TOO_MANY_PARTS } from '../clickhouse/codes.ts'
 import { clickHouseCode, clickHouseReason, connect, type Endpoint, explainClickHouse, isAway } from '../clickhouse/connect.ts'
@@ -27,8 +28,8 @@ import { EncodedRows, type ResultRow, type RowRange } from './row-reader.ts'
 import { countEmitDelay, countFlush, countParked, countRetry } from './sink-stats.ts'
 import { type Lane, type TroubleReports, Troubles } from './troubles.ts'
 
-const BACKOFF_FIRST_MS = 100
-const BACKOFF_MAX_MS = 10_000
+/** With full jitter: anything up to the bound. */
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 10_000, shares: [0, 1] }
 const FIXED_DELAY_MS = 2_000
 const HOLD_MS = 60_000
 const INTERVAL_WIDEST_MS = 10_000
@@ -60,11 +61,6 @@ export interface DeliveryOptions {
   /** For tests, which have no time; the machine's own when not given. ms. */
   readonly now?: () => number
   readonly sleep?: typeof systemSleep
-}
-
-/** Wait before attempt `failures` + 1: anything up to a bound that doubles. */
-export function backoffMs(failures: number, random: () => number): number {
-  return random() * Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1))
 }
 
 export class Delivery {
@@ -113,7 +109,7 @@ export class Delivery {
         if (!problem.retriable) throw problem
         failures++
         this.#troubles.set('rows', problem)
-        await this.#sleep(backoffMs(failures, random), signal)
+        await this.#sleep(backoffMs(failures, BACKOFF, random), signal)
       }
     }
   }
@@ -287,7 +283,7 @@ export class Delivery {
     const failures = ++this.#failures[lane]
     countRetry(this.#slots)
     if (!problem.retriable || failures > maxRetries) this.#troubles.set(lane, problem)
-    await this.#sleep(problem.retriable ? backoffMs(failures, random) : FIXED_DELAY_MS, signal)
+    await this.#sleep(problem.retriable ? backoffMs(failures, BACKOFF, random) : FIXED_DELAY_MS, signal)
   }
 }
 

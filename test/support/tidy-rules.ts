@@ -77,6 +77,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** What every folder may import. */
 export const COMMON: readonly string[] = [
   'assert.ts',
+  'backoff.ts',
   'clock.ts',
   'errors.ts',
   'histogram.ts',
