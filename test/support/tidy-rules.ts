@@ -58,6 +58,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   selftest: ['clickhouse', 'config/load.ts', 'kafka', 'load', 'run/clients.ts', 'store/open-store.ts'],
   cli: [
+    'batch/codec.ts',
     'checkpoint',
     'clickhouse',
     'config',
