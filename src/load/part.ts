@@ -27,7 +27,7 @@ export interface PartOutcome {
   readonly drawn: Lanes['drawn']
   /** Records by topic index and partition; partitions of other parts are left out. */
   readonly sent: readonly { readonly topicIndex: number; readonly partition: number; readonly records: number }[]
-  readonly latencies: { readonly counts: Float64Array<ArrayBuffer>; readonly maxMs: number }
+  readonly latencies: Pick<Latencies, 'histogram' | 'maxMs'>
 }
 
 const CHUNK_EVENTS = 4096
@@ -84,8 +84,8 @@ export class LoadPart {
     const sent = lanes.lanes
       .filter(({ partition }) => own.has(partition))
       .map(({ topicIndex, partition, offset }) => ({ topicIndex, partition, records: offset }))
-    const { counts, maxMs } = this.#latencies
-    return { acknowledged: this.acknowledged, drawn: lanes.drawn, sent, latencies: { counts, maxMs } }
+    const { histogram, maxMs } = this.#latencies
+    return { acknowledged: this.acknowledged, drawn: lanes.drawn, sent, latencies: { histogram, maxMs } }
   }
 
   /** Seals the lane's batch and queues it; waits while the queue is full. */

@@ -208,7 +208,7 @@ function resultOf(topics: readonly string[], parts: Parts, before: readonly numb
   const latencies = new Latencies()
   for (const { drawn, latencies: own } of outcomes) {
     for (const kind of ['impressions', 'clicks', 'invalid', 'duplicates'] as const) total[kind] += drawn[kind]
-    latencies.merge(new Latencies(own.counts, own.maxMs))
+    latencies.merge(new Latencies(own.histogram, own.maxMs))
   }
   const complete = partitions.every((one) => one.endOffset - one.startOffset === one.sent)
   return { events, seconds, ...total, latencyMs: latencies.figures(), cpuSeconds, threads: outcomes.length, partitions, complete }
