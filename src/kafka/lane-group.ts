@@ -19,7 +19,7 @@ import type { AssignedPartition, OfferedPartition, SourceHandler } from '../sour
 import type { FetchedRecords, FetchListener } from './fetch-response.ts'
 import { CLIENT_BACKOFF } from './kafka-client.ts'
 import { Lane } from './lane.ts'
-import { decideStart, keyOf, listOffsets, type PartitionFacts, readFacts, type StartFrom, type TopicPartition } from './start-position.ts'
+import { type BrokerOffsets, decideStart, keyOf, listOffsets, readFacts, type StartFrom, type TopicPartition } from './start-position.ts'
 
 /** How partitions are read; see KafkaSourceOptions. */
 export interface LaneGroupOptions {
@@ -315,7 +315,7 @@ export class LaneGroup implements FetchListener {
     }
   }
 
-  #offer(lane: Lane, fact: PartitionFacts): OfferedPartition {
+  #offer(lane: Lane, fact: BrokerOffsets): OfferedPartition {
     const key = keyOf(lane)
     const { topicIndex, partition } = lane
     const { warning, ...start } = decideStart(this.#startFrom(lane), fact)
@@ -366,7 +366,7 @@ export class LaneGroup implements FetchListener {
   }
 
   /** Asks until it is answered; nothing when all the lanes have gone or the source stops first. */
-  async #lookUp(lanes: readonly Lane[]): Promise<Map<string, PartitionFacts>> {
+  async #lookUp(lanes: readonly Lane[]): Promise<Map<string, BrokerOffsets>> {
     const { groupId, startFrom, startTimestamp, logger } = this.#options
     const timestamp = startFrom === 'timestamp' ? startTimestamp : undefined
     await Promise.all(lanes.map((lane) => this.#leftBehind.get(keyOf(lane))))

@@ -14,7 +14,7 @@ export interface Asker {
 }
 
 /** What is answered to who may not ask. */
-export interface Refusal {
+export interface AccessRefusal {
   readonly status: 401 | 403
   readonly error: string
 }
@@ -32,7 +32,7 @@ export function guard(token: string | undefined, group: string): (request: Fasti
 }
 
 /** Why the request is refused; undefined when it is not. */
-export function refusalOf(asker: Asker, token: string | undefined): Refusal | undefined {
+export function refusalOf(asker: Asker, token: string | undefined): AccessRefusal | undefined {
   if (token !== undefined) {
     const error = 'send the header Authorization: Bearer, with http.token'
     return bears(asker.headers.authorization, token) ? undefined : { status: 401, error }
