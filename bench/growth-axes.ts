@@ -1,5 +1,6 @@
 /** What bench/growth.ts varies, one thing at a time, and how it shows what came of it. */
 
+import { CODEC_NAMES } from '../src/batch/codec.ts'
 import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../src/load/generate.ts'
 import { formatCount } from '../src/text.ts'
 import type { EngineRun } from '../workshop/backlog.ts'
@@ -40,8 +41,6 @@ export interface MeasuredAxis {
 }
 
 const BASE: Point = { label: '', partitions: 4, generate: { products: 1000 }, codec: 0, sets: ['engine.workers=1'] }
-/** By Kafka's numbers. */
-export const CODECS: readonly string[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 const PRODUCTS = [1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 /** From here on a share of the products is rare enough for their distribution to matter. */
 const UNIFORM_FROM = 100_000
@@ -84,7 +83,7 @@ export const AXES: readonly Axis[] = [
     what: 'spelling of keys',
     points: (['snake', 'camel', 'mixed'] as const).map((keys) => ({ ...BASE, label: keys, generate: { ...BASE.generate, keys } })),
   },
-  { name: 'codec', what: 'compression', points: CODECS.map((label, codec) => ({ ...BASE, label, codec })) },
+  { name: 'codec', what: 'compression', points: CODEC_NAMES.map((label, codec) => ({ ...BASE, label, codec })) },
   {
     name: 'crc',
     what: 'CRC-32C of every batch verified',

@@ -9,6 +9,7 @@
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { CODEC_NAMES } from '../src/batch/codec.ts'
 import { sleep } from '../src/clock.ts'
 import { formatCount, formatSpan } from '../src/text.ts'
 import { loadBacklog, runEngine, runMaxMs } from '../workshop/backlog.ts'
@@ -17,7 +18,6 @@ import { scriptOptions } from '../workshop/options.ts'
 import { medianRanks, VALUES_MAX } from '../workshop/paired.ts'
 import { describePlace, place, significant, writeJson } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
-import { CODECS } from './growth-axes.ts'
 import {
   CONFIDENCE,
   checkDigest,
@@ -42,7 +42,7 @@ Compares the engine of two revisions: the CPU time per event, the rate and the p
   --events 5e6      events of the backlog
   --products 1000   products they are about
   --workers 1       worker threads of the engine
-  --codec none      compression of the topics: ${CODECS.join(', ')}
+  --codec none      compression of the topics: ${CODEC_NAMES.join(', ')}
   --min 0.97        ends with code 1 when the lower bound of the CPU's ratio is below
   --json FILE       writes the report, every run included
 
@@ -86,7 +86,7 @@ function checkOptions({ base, pairs, events, products, workers, codec, min }: Op
   ] as const) {
     if (!Number.isInteger(value) || value < 1 || value > max) throw new Error(`--${name} ${value}: not a whole number from 1 to ${max}`)
   }
-  if (!CODECS.includes(codec)) throw new Error(`--codec ${codec}: not one of ${CODECS.join(', ')}`)
+  if (!CODEC_NAMES.some((name) => name === codec)) throw new Error(`--codec ${codec}: not one of ${CODEC_NAMES.join(', ')}`)
   if (min > 0 && medianRanks(pairs, CONFIDENCE) === undefined) {
     throw new Error(`--min ${min} with --pairs ${pairs}: so few give no lower bound of 95 %; 6 are the fewest`)
   }
@@ -98,7 +98,7 @@ async function comparePairs(stand: Stand, options: Options, revisions: Revisions
   const here = place()
   const checkouts = await checkOutBoth(stand, revisions)
   const sides = { base: { ...revisions.base, node: nodeOf(checkouts.base) }, head: { ...revisions.head, node: nodeOf(checkouts.head) } }
-  const order = { events, partitions: PARTITIONS, generate: { products }, codec: CODECS.indexOf(codec) }
+  const order = { events, partitions: PARTITIONS, generate: { products }, codec: (CODEC_NAMES as readonly string[]).indexOf(codec) }
   const { seconds } = await within('producing the backlog', runMaxMs(events), loadBacklog(stand, order))
   say(`produced ${formatCount(events)} events in ${seconds.toFixed(1)} s`)
   let digest: Digest | undefined

@@ -2,6 +2,8 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { KEYS } from '../src/config/catalog.ts'
+import * as naming from './support/name-rules.ts'
 import * as tidy from './support/tidy-rules.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -21,6 +23,8 @@ function listing(folder: string): string[] {
   return entries.flatMap((entry) => (entry.isDirectory() ? listing(`${folder}/${entry.name}`) : [`${folder}/${entry.name}`]))
 }
 
+const KEY_PATHS = KEYS.map(({ path }) => path)
+
 const broken = (rule: tidy.Rule): string[] => files.flatMap((file) => rule(file).map((fault) => `${file.path}: ${fault}`))
 
 describe('the repository', () => {
@@ -32,6 +36,8 @@ describe('the repository', () => {
     ['files have at most 400 lines, lines at most 140 characters', tidy.size],
     ['functions have at most 70 lines', tidy.functionSize],
     ['names are kebab-case and say something; nothing is an enum or a barrel', tidy.names],
+    ['names of durations and sizes end in their unit', naming.units(KEY_PATHS)],
+    ['functions have at most six parameters', naming.manyParameters()],
     ['stages import only what the table allows', tidy.importDirection],
     ['exported symbols are documented', tidy.documented],
     ['no path of a machine is named', tidy.machinePaths],
@@ -44,6 +50,16 @@ describe('the repository', () => {
 
   test('nothing is exported for nobody', () => {
     expect(tidy.deadExports(files)).toEqual([])
+  })
+
+  test('no two files of src export the same name', () => {
+    expect(naming.sharedNames(files)).toEqual([])
+  })
+
+  test('every exception to a rule excuses something', () => {
+    const unitsOf = (exceptions: naming.Exceptions) => naming.units(KEY_PATHS, exceptions)
+    expect(naming.unusedExceptions(files, naming.MANY_PARAMETERS, naming.manyParameters)).toEqual([])
+    expect(naming.unusedExceptions(files, [...naming.FOREIGN_NAMES, ...naming.PENDING], unitsOf)).toEqual([])
   })
 
   test('every folder of src has its row in the table', () => {
@@ -170,5 +186,57 @@ describe('the rules', () => {
     const skipped = `test.${'skip'}('x')\ndescribe.each(a).${'only'}('y')\ntest.concurrent.${'only'}('z')`
     expect(faults(tidy.wholeTests, skipped, 'test/a.test.ts')).toHaveLength(2)
     expect(faults(tidy.finished, `// ${'TO'}${'DO'}: later`)).toHaveLength(1)
+  })
+
+  test.each([
+    ['function f(a: 1, b: 2, c: 3, d: 4, e: 5, f: 6): void {', 0],
+    ['function f(a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7): void {', 1],
+    ['export async function f(\n  a: 1,\n  b: 2,\n  c: 3,\n  d: 4,\n  e: 5,\n  f: 6,\n): Promise<void> {', 0],
+    ['export async function f(\n  a: 1,\n  b: 2,\n  c: 3,\n  d: 4,\n  e: 5,\n  f: 6,\n  g: 7,\n): Promise<void> {', 1],
+    ['const f = (a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7) => a', 1],
+    ['  #go<T>(a: T, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7): void {', 1],
+    ['  constructor(a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7) {', 1],
+    ['  go(a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7): void', 1],
+    ['function f({ a, b, c, d }: O, e: Map<1, 2>, f: (a: 1, b: 2) => void, g = [1, 2, 3]): void {', 0],
+    ['  go(1, 2, 3, 4, 5, 6, 7)', 0],
+    ['  if (a(1, 2, 3, 4, 5, 6, 7)) {', 0],
+  ])('of %j %d functions have too many parameters', (text, count) => {
+    expect(faults(naming.manyParameters([]), text)).toHaveLength(count)
+  })
+
+  test.each([
+    ['  readonly closeTimeout: number', 1],
+    ['  readonly closeTimeoutMs: number', 0],
+    ['  readonly chunkSize?: number', 1],
+    ['  readonly chunkSizeBytes?: number', 0],
+    ['  delay = 0', 1],
+    ['  #delay = 100', 1],
+    ['  delayMs = 100', 0],
+    ['const LEASE_TIMEOUT = 5_000', 1],
+    ['const SIZE = 4', 1],
+    ['const LEASE_TIMEOUT_MS = 5_000', 0],
+    ['function f(at: number, timeout: number): void {', 1],
+    ['const LOOKS_PER_TIMEOUT = 4', 0],
+    ['  readonly storage: number', 0],
+    ['  readonly page: number', 0],
+    ['  readonly idleTimeout: number', 0],
+    ['  readonly windowSize: number', 0],
+    ['  readonly windowTimeout: number', 1],
+    ['  readonly startDelay: () => void', 0],
+  ])('of %j %d names lack their unit', (text, count) => {
+    expect(faults(naming.units(['time.idleTimeout', 'window.size'], []), text)).toHaveLength(count)
+  })
+
+  test('names with two owners, and exceptions that excuse nothing, are found', () => {
+    const at = (path: string, text: string) => ({ path, text })
+    const two = [at('src/a/x.ts', 'export class A {'), at('src/b/y.ts', 'export interface A {'), at('test/a.ts', 'export const A = 1')]
+    expect(naming.sharedNames(two)).toEqual(['A is exported by src/a/x.ts and src/b/y.ts'])
+    expect(naming.sharedNames(two.slice(1))).toEqual([])
+    const overloads = 'export function f(a: 1): 1\nexport function f(a: 2): 2'
+    expect(naming.sharedNames([at('src/a/x.ts', overloads)])).toEqual([])
+    const late = [at('src/a/x.ts', '  delay = 1')]
+    const rule = (exceptions: naming.Exceptions) => naming.units([], exceptions)
+    expect(naming.unusedExceptions(late, ['src/a/x.ts delay'], rule)).toEqual([])
+    expect(naming.unusedExceptions(late, ['src/a/x.ts delay', 'src/a/y.ts delay'], rule)).toEqual(['src/a/y.ts delay'])
   })
 })

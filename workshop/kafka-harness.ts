@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import kafkajs, { type Kafka, type Message } from 'kafkajs'
 import { type Logger, pino } from 'pino'
-import { decompress } from '../src/batch/codecs.ts'
+import { decompress } from '../src/batch/decompress.ts'
 import { createTopics as createLedTopics } from '../src/kafka/create-topics.ts'
 import { type KafkaSourceOptions, kafkaSource } from '../src/kafka/kafka-source.ts'
 import { mendKafkajs } from '../src/kafka/kafkajs-adapter.ts'

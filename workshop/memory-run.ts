@@ -88,7 +88,7 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
     ringBytes: options.ringBytes ?? 64 * 1024,
     emitInterval: 20,
     commitInterval: 5,
-    maintainInterval: 2,
+    maintainIntervalMs: 2,
     sweepsPerRound: 1,
     shutdownTimeout: 30_000,
     bounded: options.drainAfter === undefined,

@@ -1,6 +1,8 @@
 /** Compressing and decompressing the records of a batch; a figure is per uncompressed byte. */
-import { CODEC, compress, decompress } from '../../src/batch/codecs.ts'
+import { CODEC } from '../../src/batch/codec.ts'
+import { compress } from '../../src/batch/compress.ts'
 import { crc32c } from '../../src/batch/crc32c.ts'
+import { decompress } from '../../src/batch/decompress.ts'
 import type { Stage, StageMaker } from '../stage.ts'
 import { generateValues } from '../support/batches.ts'
 

@@ -1,5 +1,6 @@
 /** Main's whole hot path over one delivery, into a ring that is emptied unread. */
 
+import { CODEC, CODEC_NAMES } from '../../src/batch/codec.ts'
 import { REASONS } from '../../src/format/reasons.ts'
 import { Cursor } from '../../src/ingest/cursor.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
@@ -22,11 +23,10 @@ const RULES: IngestRules = {
   futureTolerance: 60_000,
   checkCrc: false,
 }
-const CODECS = ['uncompressed', 'gzip', 'snappy', 'lz4', 'zstd']
 
 export const ingestStages: StageMaker = (quick) => {
   const count = quick ? 2_000 : 20_000
-  const plain = CODECS.map((name, codec) => stageOf(`ingest: ${name}`, count, codec, RULES))
+  const plain = CODEC_NAMES.map((name, codec) => stageOf(`ingest: ${codec === CODEC.none ? 'uncompressed' : name}`, count, codec, RULES))
   return [...plain, stageOf('ingest: uncompressed, CRC checked', count, 0, { ...RULES, checkCrc: true })]
 }
 

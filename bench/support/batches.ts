@@ -1,6 +1,6 @@
 /** Generated events as record batches and as plain values, for benches of single stages. */
 import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../../src/load/generate.ts'
-import { Lanes, reopen, seal } from '../../src/load/generated-partitions.ts'
+import { reopen, Shards, seal } from '../../src/load/generated-partitions.ts'
 import { BACKLOG_FROM } from '../../workshop/load.ts'
 
 export interface GeneratedBatches {
@@ -19,18 +19,18 @@ export function generateBatches(
   batchBytes = 64 * 1024,
   generate: Partial<GenerateOptions> = {},
 ): GeneratedBatches {
-  const lanes = new Lanes({ ...GENERATE_DEFAULTS, ...generate, topics: 1, partitions: 1, batchBytes, startTime: BACKLOG_FROM })
-  const [lane] = lanes.lanes
+  const shards = new Shards({ ...GENERATE_DEFAULTS, ...generate, topics: 1, partitions: 1, batchBytes, startTime: BACKLOG_FROM })
+  const [shard] = shards.shards
   const parts: Buffer[] = []
   let events = 0
-  while (lane !== undefined && events < count) {
-    while (lanes.full === undefined) lanes.generate(count, BACKLOG_FROM)
-    events += lane.writer.count
-    parts.push(Buffer.from(lane.writer.bytes.subarray(0, seal(lane, codec))))
-    reopen(lane)
-    lanes.full = undefined
+  while (shard !== undefined && events < count) {
+    while (shards.full === undefined) shards.generate(count, BACKLOG_FROM)
+    events += shard.writer.count
+    parts.push(Buffer.from(shard.writer.bytes.subarray(0, seal(shard, codec))))
+    reopen(shard)
+    shards.full = undefined
   }
-  const { impressions, clicks } = lanes.drawn
+  const { impressions, clicks } = shards.drawn
   return { bytes: new Uint8Array(Buffer.concat(parts)), batches: parts.length, events, impressions, clicks }
 }
 

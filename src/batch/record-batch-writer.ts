@@ -1,30 +1,34 @@
 /**
- * Writes Kafka record batches (magic 2) in place: no object per record.
- *
- *   byte 0           8         12       16      17       21          23          27              35             43
- *        | baseOffset | length  | leader | magic | CRC    | attributes | lastOffset | baseTimestamp | maxTimestamp |
- *          int64        int32     epoch    = 2     uint32   int16        delta int32  int64           int64
- *        43           51          53             57            61
- *        | producerId  | producer  | baseSequence | recordCount | records, compressed as a whole when attributes & 7 is not 0
- *          int64         epoch i16   int32          int32
- *
- * length counts from byte 12, the CRC-32C from byte 21. A record, its integers zigzag varints:
- *
- *   | length | attributes = 0 | timestampDelta | offsetDelta | keyLength | key | valueLength | value | headerCount = 0 |
+ * Writes Kafka record batches (record-batch.ts has their layout) in place: no object per record. Attributes of a record are 0, and it has
+ * no headers.
  *
  * Protocol: begin, then reserve (and fill keyAt, valueAt) or append for each record, then finish; several batches may stand back to back
  * in `bytes`. "Full" is a return value; a record too big for an empty buffer makes the buffer grow. `bytes` may be replaced by begin,
  * reserve, append and finish.
  */
 import { assert } from '../assert.ts'
-import { compress } from './codecs.ts'
+import { compress } from './compress.ts'
 import { crc32c } from './crc32c.ts'
-
-/** Bytes of a record batch before its records. */
-export const BATCH_HEADER_BYTES = 61
-/** Attribute bits of a batch; the low three bits are the codec. */
-export const TRANSACTIONAL = 0x10
-export const CONTROL = 0x20
+import {
+  ATTRIBUTES_AT,
+  BASE_OFFSET_AT,
+  BASE_SEQUENCE_AT,
+  BASE_TIMESTAMP_AT,
+  BATCH_HEADER_BYTES,
+  BATCH_PREFIX_BYTES,
+  CODEC_BITS,
+  COUNT_AT,
+  CRC_AT,
+  CRC_FROM,
+  LAST_OFFSET_DELTA_AT,
+  LEADER_EPOCH_AT,
+  LENGTH_AT,
+  MAGIC,
+  MAGIC_AT,
+  MAX_TIMESTAMP_AT,
+  PRODUCER_EPOCH_AT,
+  PRODUCER_ID_AT,
+} from './record-batch.ts'
 
 /** The most that a record takes besides its key and value: length, attributes, two deltas, two lengths, header count. */
 const RECORD_OVERHEAD_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 1
@@ -122,7 +126,7 @@ export class RecordBatchWriter {
   finish(attributes = 0): number {
     const start = this.#start
     const recordsStart = start + BATCH_HEADER_BYTES
-    const codec = attributes & 7
+    const codec = attributes & CODEC_BITS
     if (codec !== 0) {
       const packed = compress(codec, this.bytes.subarray(recordsStart, this.#at))
       if (recordsStart + packed.length > this.bytes.length) this.#grow(recordsStart + packed.length)
@@ -131,19 +135,19 @@ export class RecordBatchWriter {
     }
     const end = this.#at
     const view = this.#view
-    writeInt64(view, start, this.#baseOffset)
-    view.setInt32(start + 8, end - start - 12)
-    view.setInt32(start + 12, -1)
-    view.setInt8(start + 16, 2)
-    view.setInt16(start + 21, attributes)
-    view.setInt32(start + 23, this.offsetDelta - 1)
-    writeInt64(view, start + 27, this.#baseTimestamp)
-    writeInt64(view, start + 35, this.#maxTimestamp)
-    writeInt64(view, start + 43, this.producerId)
-    view.setInt16(start + 51, this.producerEpoch)
-    view.setInt32(start + 53, this.baseSequence)
-    view.setInt32(start + 57, this.count)
-    view.setUint32(start + 17, crc32c(this.bytes, start + 21, end))
+    writeInt64(view, start + BASE_OFFSET_AT, this.#baseOffset)
+    view.setInt32(start + LENGTH_AT, end - start - BATCH_PREFIX_BYTES)
+    view.setInt32(start + LEADER_EPOCH_AT, -1)
+    view.setInt8(start + MAGIC_AT, MAGIC)
+    view.setInt16(start + ATTRIBUTES_AT, attributes)
+    view.setInt32(start + LAST_OFFSET_DELTA_AT, this.offsetDelta - 1)
+    writeInt64(view, start + BASE_TIMESTAMP_AT, this.#baseTimestamp)
+    writeInt64(view, start + MAX_TIMESTAMP_AT, this.#maxTimestamp)
+    writeInt64(view, start + PRODUCER_ID_AT, this.producerId)
+    view.setInt16(start + PRODUCER_EPOCH_AT, this.producerEpoch)
+    view.setInt32(start + BASE_SEQUENCE_AT, this.baseSequence)
+    view.setInt32(start + COUNT_AT, this.count)
+    view.setUint32(start + CRC_AT, crc32c(this.bytes, start + CRC_FROM, end))
     return end
   }
 

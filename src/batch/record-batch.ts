@@ -1,5 +1,5 @@
 /**
- * Framing of a Kafka record batch, format 2 (magic 2), as fetched:
+ * Framing of a Kafka record batch, format 2 (magic 2), for all who read or write one:
  *
  *   byte 0           8        12             16      17    21           23                27
  *        | base      | length | leader epoch | magic | crc | attributes | last offset     | base
@@ -8,19 +8,42 @@
  *        | max       | producer id | epoch | sequence | record | records ...
  *        | timestamp | 8           | 2     | 4        | count 4|
  *
- * length counts from byte 12; crc is CRC-32C from byte 21 to the end. attributes: bits 0–2 codec, bit 3 log append time, bit 5 control.
+ * length counts from byte 12; crc is CRC-32C from byte 21 to the end. attributes: bits 0–2 codec, bit 3 log append time, bit 4
+ * transactional, bit 5 control. Integers are big-endian.
  *
  *   record  | length | attributes 1 | timestamp delta | offset delta | key length | key | value length | value | headers |
  *
  * where lengths and deltas are zigzag varints; a length of -1 means null.
  */
 
+/** Bytes before the records, which are compressed as a whole when the codec is not 0. */
 export const BATCH_HEADER_BYTES = 61
-const BATCH_PREFIX_BYTES = 12
-export const CRC_FROM = 21
-const MAGIC_AT = 16
-const LENGTH_AT = 8
+/** Bytes that `length` doesn't count. */
+export const BATCH_PREFIX_BYTES = 12
+/** The one version there is since Kafka 0.11. */
 export const MAGIC = 2
+
+export const BASE_OFFSET_AT = 0
+export const LENGTH_AT = 8
+export const LEADER_EPOCH_AT = 12
+export const MAGIC_AT = 16
+export const CRC_AT = 17
+export const ATTRIBUTES_AT = 21
+/** The CRC covers all from here. */
+export const CRC_FROM = ATTRIBUTES_AT
+export const LAST_OFFSET_DELTA_AT = 23
+export const BASE_TIMESTAMP_AT = 27
+export const MAX_TIMESTAMP_AT = 35
+export const PRODUCER_ID_AT = 43
+export const PRODUCER_EPOCH_AT = 51
+export const BASE_SEQUENCE_AT = 53
+export const COUNT_AT = 57
+
+/** Bits of the attributes: the codec, and what the batch is. */
+export const CODEC_BITS = 0x07
+const LOG_APPEND_TIME = 0x08
+export const TRANSACTIONAL = 0x10
+export const CONTROL = 0x20
 
 /** The header fields the engine needs; times in ms. Reused for every batch. */
 export class BatchHeader {
@@ -41,19 +64,19 @@ export class BatchHeader {
 /** Reads the header of the batch at `at`; false when fewer bytes are there than it says it has, or its length can't be true. */
 export function readBatchHeader(bytes: Uint8Array, at: number, end: number, header: BatchHeader): boolean {
   if (end - at < BATCH_HEADER_BYTES) return false
-  header.baseOffset = readInt64(bytes, at)
+  header.baseOffset = readInt64(bytes, at + BASE_OFFSET_AT)
   header.sizeBytes = BATCH_PREFIX_BYTES + readInt32(bytes, at + LENGTH_AT)
   header.magic = bytes[at + MAGIC_AT]!
   if (header.sizeBytes < BATCH_HEADER_BYTES || header.sizeBytes > end - at) return false
-  header.crc = readInt32(bytes, at + 17) >>> 0
-  const attributes = bytes[at + 22]!
-  header.codec = attributes & 7
-  header.logAppendTime = (attributes & 8) !== 0
-  header.control = (attributes & 32) !== 0
-  header.lastOffset = header.baseOffset + readInt32(bytes, at + 23)
-  header.baseTimestamp = readInt64(bytes, at + 27)
-  header.maxTimestamp = readInt64(bytes, at + 35)
-  header.count = readInt32(bytes, at + 57)
+  header.crc = readInt32(bytes, at + CRC_AT) >>> 0
+  const attributes = bytes[at + ATTRIBUTES_AT + 1]!
+  header.codec = attributes & CODEC_BITS
+  header.logAppendTime = (attributes & LOG_APPEND_TIME) !== 0
+  header.control = (attributes & CONTROL) !== 0
+  header.lastOffset = header.baseOffset + readInt32(bytes, at + LAST_OFFSET_DELTA_AT)
+  header.baseTimestamp = readInt64(bytes, at + BASE_TIMESTAMP_AT)
+  header.maxTimestamp = readInt64(bytes, at + MAX_TIMESTAMP_AT)
+  header.count = readInt32(bytes, at + COUNT_AT)
   return true
 }
 

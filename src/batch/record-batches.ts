@@ -1,29 +1,25 @@
 /**
  * Walks the record batches of one partition in a fetch response, by their headers only, and says which bytes are to be read.
- *
- * Header of a batch (magic 2), big-endian:
- *
- *   0            8        12       16      17    21           23                27
- *   | baseOffset | length | epoch  | magic | crc | attributes | lastOffsetDelta | baseTimestamp ...
- *   35             43           51      53         57      61
- *   | maxTimestamp | producerId | epoch | sequence | count | records
+ * record-batch.ts has the layout of a header.
  *
  * Left out, as read_committed wants: control batches, and batches of aborted transactions. A transaction is aborted from its first offset,
  * which the broker lists, to its abort marker. The last batch may be cut off by the fetch size, the first one never is: a broker returns at
  * least one whole batch. So a first batch that doesn't fit is damaged, and any other is left for the next fetch.
  */
+import {
+  ATTRIBUTES_AT,
+  BASE_OFFSET_AT,
+  BATCH_HEADER_BYTES,
+  BATCH_PREFIX_BYTES,
+  CONTROL,
+  LAST_OFFSET_DELTA_AT,
+  LENGTH_AT,
+  MAGIC,
+  MAGIC_AT,
+  PRODUCER_ID_AT,
+  TRANSACTIONAL,
+} from './record-batch.ts'
 
-const BASE_OFFSET = 0
-const LENGTH = 8
-const MAGIC = 16
-const ATTRIBUTES = 21
-const LAST_OFFSET_DELTA = 23
-const PRODUCER_ID = 43
-const HEADER_BYTES = 61
-/** Bytes that `length` doesn't count. */
-const PREFIX_BYTES = 12
-const TRANSACTIONAL = 0x10
-const CONTROL = 0x20
 const ABORT_MARKER = 0
 
 /** From the fetch response: this producer aborted what it began at this offset. */
@@ -72,15 +68,15 @@ export function walkBatches(bytes: Buffer, start: number, end: number, aborted: 
     if (fault !== undefined) {
       return { spans, nextOffset, corrupt: at === start ? corruptBatch(bytes, at, end, fault) : undefined }
     }
-    const size = PREFIX_BYTES + bytes.readInt32BE(at + LENGTH)
-    const baseOffset = readLong(bytes, at + BASE_OFFSET)
-    nextOffset = baseOffset + bytes.readInt32BE(at + LAST_OFFSET_DELTA) + 1
-    const attributes = bytes.readInt16BE(at + ATTRIBUTES)
+    const size = BATCH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT)
+    const baseOffset = readLong(bytes, at + BASE_OFFSET_AT)
+    nextOffset = baseOffset + bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) + 1
+    const attributes = bytes.readInt16BE(at + ATTRIBUTES_AT)
     aborting?.reach(nextOffset - 1)
     if ((attributes & CONTROL) !== 0) {
       aborting?.control(bytes, at)
       span = undefined
-    } else if (aborting !== undefined && (attributes & TRANSACTIONAL) !== 0 && aborting.has(readLong(bytes, at + PRODUCER_ID))) {
+    } else if (aborting !== undefined && (attributes & TRANSACTIONAL) !== 0 && aborting.has(readLong(bytes, at + PRODUCER_ID_AT))) {
       span = undefined
     } else if (span === undefined) {
       span = { start: at, end: at + size, baseOffset, nextOffset }
@@ -97,8 +93,8 @@ export function walkBatches(bytes: Buffer, start: number, end: number, aborted: 
 /** Where in bytes[start, end), which `walkBatches` found whole, the first batch begins that reaches `position`. */
 export function skipBelow(bytes: Buffer, start: number, end: number, position: number): number {
   let at = start
-  while (at < end && readLong(bytes, at + BASE_OFFSET) + bytes.readInt32BE(at + LAST_OFFSET_DELTA) < position) {
-    at += PREFIX_BYTES + bytes.readInt32BE(at + LENGTH)
+  while (at < end && readLong(bytes, at + BASE_OFFSET_AT) + bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT) < position) {
+    at += BATCH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT)
   }
   return at
 }
@@ -106,7 +102,7 @@ export function skipBelow(bytes: Buffer, start: number, end: number, position: n
 /** Where in the same bytes the first batch begins that holds nothing below `endOffset`. */
 export function cutAt(bytes: Buffer, start: number, end: number, endOffset: number): number {
   let at = start
-  while (at < end && readLong(bytes, at + BASE_OFFSET) < endOffset) at += PREFIX_BYTES + bytes.readInt32BE(at + LENGTH)
+  while (at < end && readLong(bytes, at + BASE_OFFSET_AT) < endOffset) at += BATCH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT)
   return at
 }
 
@@ -116,21 +112,21 @@ export function readLong(bytes: Buffer, at: number): number {
 }
 
 function faultOf(bytes: Buffer, at: number, end: number): string | undefined {
-  if (end - at < HEADER_BYTES) return `${end - at} bytes are fewer than a batch header has`
-  const magic = bytes[at + MAGIC]
-  if (magic !== 2) return `magic byte ${magic} instead of 2`
-  const length = bytes.readInt32BE(at + LENGTH)
-  if (length < HEADER_BYTES - PREFIX_BYTES || at + PREFIX_BYTES + length > end) return `impossible length ${length}`
+  if (end - at < BATCH_HEADER_BYTES) return `${end - at} bytes are fewer than a batch header has`
+  const magic = bytes[at + MAGIC_AT]
+  if (magic !== MAGIC) return `magic byte ${magic} instead of ${MAGIC}`
+  const length = bytes.readInt32BE(at + LENGTH_AT)
+  if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES || at + BATCH_PREFIX_BYTES + length > end) return `impossible length ${length}`
   return undefined
 }
 
 function corruptBatch(bytes: Buffer, at: number, end: number, reason: string): CorruptBatch {
-  if (end - at < PREFIX_BYTES) return { offset: -1, reason, nextOffset: undefined, start: at, end }
-  const offset = readLong(bytes, at + BASE_OFFSET)
-  const next = at + PREFIX_BYTES + bytes.readInt32BE(at + LENGTH)
+  if (end - at < BATCH_PREFIX_BYTES) return { offset: -1, reason, nextOffset: undefined, start: at, end }
+  const offset = readLong(bytes, at + BASE_OFFSET_AT)
+  const next = at + BATCH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT)
   const found = next > at && next < end && faultOf(bytes, next, end) === undefined
   if (!found) return { offset, reason, nextOffset: undefined, start: at, end }
-  return { offset, reason, nextOffset: readLong(bytes, next + BASE_OFFSET), start: at, end: next }
+  return { offset, reason, nextOffset: readLong(bytes, next + BASE_OFFSET_AT), start: at, end: next }
 }
 
 /** Which producers are, at the batch walked over, inside a transaction that was aborted. */
@@ -156,7 +152,7 @@ class AbortedProducers {
 
   /** A control batch holds one record: length, attributes, two deltas, key length (varints), then the key {version, type}. */
   control(bytes: Buffer, at: number): void {
-    let record = at + HEADER_BYTES
+    let record = at + BATCH_HEADER_BYTES
     const skipVarint = () => {
       while ((bytes[record++] ?? 0) >= 128);
     }
@@ -165,6 +161,6 @@ class AbortedProducers {
     skipVarint()
     skipVarint()
     skipVarint()
-    if (bytes.readInt16BE(record + 2) === ABORT_MARKER) this.#inside.delete(readLong(bytes, at + PRODUCER_ID))
+    if (bytes.readInt16BE(record + 2) === ABORT_MARKER) this.#inside.delete(readLong(bytes, at + PRODUCER_ID_AT))
   }
 }

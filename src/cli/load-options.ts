@@ -1,5 +1,6 @@
 /** The options of `ctr load`, and its profiles. */
 import { type Command, Option } from 'commander'
+import { CODEC_NAMES } from '../batch/codec.ts'
 import { parseSize } from '../config/units.ts'
 import { countArgument, durationArgument, positiveArgument, shareArgument, sizeArgument, skewArgument, timeArgument } from './arguments.ts'
 
@@ -36,7 +37,7 @@ export function addLoadOptions(command: Command): Command {
     .addOption(choice('--keys <spelling>', 'product_id, productId, or both', ['snake', 'camel', 'mixed']).default('snake'))
     .addOption(choice('--user-ids <shape>', 'what user ids look like', ['number', 'uuid', 'email']).default('number'))
     .option('--event-bytes <size>', 'pad events to this size with a key that nobody knows', sizeArgument, 0)
-    .addOption(choice('--codec <name>', 'compression', ['none', 'gzip', 'snappy', 'lz4', 'zstd']).default('none'))
+    .addOption(choice('--codec <name>', 'compression', CODEC_NAMES).default('none'))
     .option('--seed <n>', 'the same seed makes the same events', countArgument, 1)
     .option('--batch-bytes <size>', 'size of a record batch', sizeArgument, parseSize('512KiB'))
     .option('--threads <n>', 'threads that make events; without it as many as the rate takes', positiveArgument)

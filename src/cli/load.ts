@@ -1,4 +1,5 @@
 /** `ctr load`: produces generated events to Kafka, shows how fast, and checks at the end that the topics hold what was sent. */
+import { CODEC } from '../batch/codec.ts'
 import { loadConfig } from '../config/load.ts'
 import { type LoadProgress, type LoadResult, produceLoad } from '../load/produce.ts'
 import { createLogger } from '../log.ts'
@@ -7,7 +8,6 @@ import { LOAD_PROFILES } from './load-options.ts'
 import type { LoadOptions } from './options.ts'
 import { listenForStop } from './signals.ts'
 
-const CODECS: Record<LoadOptions['codec'], number> = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 }
 const PRODUCTS = 1000
 const PLAIN_LINE_MS = 5000
 
@@ -55,7 +55,7 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
       rate,
       count: options.count,
       durationMs: options.duration,
-      codec: CODECS[options.codec],
+      codec: CODEC[options.codec],
       batchBytes: options.batchBytes,
       threads: options.threads,
       startTime: options.startTime,

@@ -1,5 +1,6 @@
 /** What the command line hands to the verbs. */
 
+import type { CodecName } from '../batch/codec.ts'
 import type { StartWish } from '../checkpoint/decide.ts'
 import type { TestOptions } from '../selftest/run.ts'
 
@@ -87,7 +88,7 @@ export interface LoadOptions extends ConfigOptions {
   readonly keys: 'snake' | 'camel' | 'mixed'
   readonly userIds: 'number' | 'uuid' | 'email'
   readonly eventBytes: number
-  readonly codec: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  readonly codec: CodecName
   readonly seed: number
   readonly batchBytes: number
   readonly threads?: number

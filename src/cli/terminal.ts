@@ -1,5 +1,9 @@
 /** What a terminal can show: colours, and text in columns. */
 import picocolors from 'picocolors'
+import stringWidth from 'string-width'
+
+/** What is shown as one character, however many code points it takes: accents, skin tones, flags. */
+const CHARACTERS = new Intl.Segmenter()
 
 /** Whether stdout takes colours: a terminal, and nobody has asked for none (NO_COLOR). */
 export const COLOURS: boolean = process.stdout.isTTY === true && picocolors.isColorSupported
@@ -8,30 +12,17 @@ export const COLOURS: boolean = process.stdout.isTTY === true && picocolors.isCo
 export function fit(text: string, columns: number): string {
   let out = ''
   let used = 0
-  const characters = [...text]
-  for (const [i, character] of characters.entries()) {
-    const shown = /[\p{C}\p{Zl}\p{Zp}]/u.test(character) ? '?' : character
-    const width = columnsOf(shown)
+  const shown = text.replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '?')
+  for (const { segment, index } of CHARACTERS.segment(shown)) {
+    const width = stringWidth(segment)
     const left = columns - used
-    if (width > left || (i < characters.length - 1 && width === left)) {
+    const last = index + segment.length === shown.length
+    if (width > left || (!last && width === left)) {
       if (left > 0) out += `…${' '.repeat(left - 1)}`
       return out
     }
-    out += shown
+    out += segment
     used += width
   }
   return out + ' '.repeat(columns - used)
-}
-
-/** Near enough for product ids: combining marks take no column, East Asian characters and emoji two. */
-function columnsOf(character: string): number {
-  if (/\p{M}/u.test(character)) return 0
-  const code = character.codePointAt(0) ?? 0
-  return code >= 0x1100 && (code <= 0x115f || (code >= 0x2e80 && code <= 0xd7a3) || (code >= 0xf900 && code <= 0xfaff))
-    ? 2
-    : wideSymbol(code)
-}
-
-function wideSymbol(code: number): number {
-  return (code >= 0xff00 && code <= 0xff60) || code >= 0x1f300 ? 2 : 1
 }

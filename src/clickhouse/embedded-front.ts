@@ -10,6 +10,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from
 import { type ClientRequest, get, type IncomingMessage } from 'node:http'
 import { extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Backoff, backoffMs } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { FrontAddress, FrontReport, FrontStart } from './front-child.ts'
@@ -40,6 +41,9 @@ const LINGER_MS = 3_000
 const OPEN_TIMEOUT_MS = 60_000
 const HELD_TIMEOUT_MS = 15_000
 const LEASE_TIMEOUT_MS = 5_000
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 5_000, shares: [1, 1] }
+/** Between looks at a directory that another process holds: always alike, apart from others who look. */
+const LOOK_AGAIN: Backoff = { firstMs: 200, maxMs: 200, shares: [0.5, 1] }
 const REMEDY = 'choose another directory with clickhouse.embedded, or give the address of a server with clickhouse.url'
 
 /** Attaches to or starts the embedded ClickHouse in `directory`. Throws CTR_CLICKHOUSE_EMBEDDED. */
@@ -56,7 +60,7 @@ export async function openEmbedded(directory: string, logger: FrontLogger, optio
   }
   const reopen = async () => {
     logger.warn({ directory: path }, 'embedded ClickHouse has gone, starting it again')
-    for (let delay = 100; !closed; delay = Math.min(delay * 2, 5_000)) {
+    for (let failures = 1; !closed; failures++) {
       try {
         const next = await attachOrStart(path, options, lease.address)
         if (closed) return next.release()
@@ -66,7 +70,7 @@ export async function openEmbedded(directory: string, logger: FrontLogger, optio
         return watch()
       } catch (error) {
         logger.warn({ directory: path, error: String(error) }, 'embedded ClickHouse does not start, trying again')
-        await sleep(delay)
+        await sleep(backoffMs(failures, BACKOFF))
       }
     }
   }
@@ -94,7 +98,7 @@ async function attachOrStart(directory: string, options: EmbeddedOptions, before
     } else if (report.reason !== 'engine' || !isHeld(report.message) || Date.now() - started > heldTimeoutMs) {
       throw explain(directory, report)
     }
-    await sleep(100 + Math.random() * 100)
+    await sleep(backoffMs(1, LOOK_AGAIN))
   }
 }
 

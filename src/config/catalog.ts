@@ -1,7 +1,7 @@
 /** The keys of the configuration as a flat list, read off the schema: for suggestions, masking and printing. */
 import { distance } from 'fastest-levenshtein'
 import { z } from 'zod'
-import { type FieldInfo, fieldOf } from './fields.ts'
+import { type FieldInfo, fieldInfoOf } from './fields.ts'
 import { configSchema } from './schema.ts'
 
 export interface Key {
@@ -27,7 +27,7 @@ export function unwrap(schema: z.ZodType): z.ZodType {
 
 /** The metadata of the field, however it is wrapped: optionals carry none of their own. */
 export function fieldInside(schema: z.ZodType): FieldInfo | undefined {
-  const own = fieldOf(schema)
+  const own = fieldInfoOf(schema)
   if (own !== undefined) return own
   return schema instanceof z.ZodOptional ? fieldInside(schema.def.innerType as z.ZodType) : undefined
 }

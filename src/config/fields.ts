@@ -6,7 +6,7 @@
 import { z } from 'zod'
 import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
 
-/** What a field is, beyond its type; found by `fieldOf`. In an integer, choices are words allowed beside numbers. */
+/** What a field is, beyond its type; found by `fieldInfoOf`. In an integer, choices are words allowed beside numbers. */
 export interface FieldInfo {
   readonly kind: 'duration' | 'size' | 'integer' | 'flag' | 'text' | 'choice' | 'pem' | 'time' | 'list'
   /** As a person would write it; undefined when there is none. */
@@ -153,7 +153,7 @@ export function list<T extends z.ZodType>(description: string, element: T, defau
 }
 
 /** The metadata of a field built here; undefined for sections. */
-export function fieldOf(schema: z.ZodType): FieldInfo | undefined {
+export function fieldInfoOf(schema: z.ZodType): FieldInfo | undefined {
   return schema.meta()?.field as FieldInfo | undefined
 }
 
@@ -172,7 +172,7 @@ function field<T>(parse: (input: unknown) => Parsed<T>, description: string, inf
 
 /** The field with a default, given as the value and as a person would write it. */
 export function defaulted<S extends z.ZodType>(schema: S, value: NoInfer<z.output<S>>, written: FieldInfo['default']) {
-  return schema.default(value as never).meta({ ...schema.meta(), field: { ...fieldOf(schema), default: written } })
+  return schema.default(value as never).meta({ ...schema.meta(), field: { ...fieldInfoOf(schema), default: written } })
 }
 
 function inRange(value: number | undefined, range: Range, format: (value: number) => string, what: string, remedy: string): Parsed<number> {

@@ -4,14 +4,14 @@
  */
 import type { Logger } from 'pino'
 import { assert } from '../assert.ts'
+import { type Backoff, backoffMs } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { DeadLetter, DeadLetterOffice } from './dead-letter.ts'
 
 const QUEUE_MAX_BYTES = 8 * 1024 * 1024
 const BATCH_MAX_BYTES = 512 * 1024
-const BACKOFF_MIN_MS = 100
-const BACKOFF_MAX_MS = 10_000
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 10_000, shares: [0.5, 1] }
 const CLOSE_MAX_MS = 5_000
 
 /** One way of delivering. */
@@ -53,7 +53,7 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
         const message = `dead letters not delivered to ${delivery.place}: ${reason}`
         if (attempt > 0) trouble = message
         logger.error({ code: 'CTR_DEAD_LETTER', waiting: lines.length, attempt }, `${message}; trying again`)
-        await sleep(pauseMs(attempt++), closing.signal)
+        await sleep(backoffMs(++attempt, BACKOFF), closing.signal)
         continue
       }
       attempt = 0
@@ -99,11 +99,6 @@ export function letterQueue(delivery: LetterDelivery, logger: Logger, queueMaxBy
       await delivery.close()
     },
   }
-}
-
-/** Before the next try: doubling, half of it at random. */
-function pauseMs(attempt: number): number {
-  return Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2)
 }
 
 /** As many of the first lines as make a batch; one at least. */

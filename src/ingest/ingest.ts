@@ -8,8 +8,8 @@
  * invalid.
  */
 
-import { decompress } from '../batch/codecs.ts'
 import { crc32c } from '../batch/crc32c.ts'
+import { decompress } from '../batch/decompress.ts'
 import { OutputPool } from '../batch/output-pool.ts'
 import {
   BATCH_HEADER_BYTES,

@@ -10,6 +10,7 @@
  * partition's sequence is written once however often it is sent; the caller sends those of one partition one after the other.
  */
 import type { Broker, Cluster, Kafka } from 'kafkajs'
+import { type Backoff, backoffMs } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import { createTopics } from './create-topics.ts'
@@ -25,8 +26,7 @@ const PRODUCE_VERSION = 7
 const DELIVERY_MAX_MS = 120_000
 /** How long a cluster that has just started may take to elect leaders and load its coordinators. */
 const SETTLE_MAX_MS = 30_000
-const BACKOFF_MIN_MS = 100
-const BACKOFF_MAX_MS = 2000
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 2000, shares: [1, 1] }
 
 const MESSAGE_TOO_LARGE = 10
 /** A batch with this sequence is there already: an earlier try succeeded unheard. */
@@ -131,14 +131,15 @@ export class BatchProducer {
    */
   async send(topic: string, partition: number, batch: Buffer): Promise<number> {
     const deadline = Date.now() + DELIVERY_MAX_MS
-    for (let backoff = BACKOFF_MIN_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
+    for (let failures = 1; ; failures++) {
       try {
         return await this.#attempt(topic, partition, batch)
       } catch (error) {
         const failure = this.#explain(error)
-        if (!failure.retriable || this.#closed || Date.now() + backoff > deadline) throw failure
+        const waitMs = backoffMs(failures, BACKOFF)
+        if (!failure.retriable || this.#closed || Date.now() + waitMs > deadline) throw failure
         this.#options.logger.warn({ topic, partition, reason: failure.message }, 'sending again')
-        await sleep(backoff)
+        await sleep(waitMs)
         await this.#cluster.refreshMetadata().catch((reason) => this.#options.logger.debug({ reason: String(reason) }, 'no fresh metadata'))
       }
     }
@@ -171,13 +172,14 @@ export class BatchProducer {
   /** Tries again while the cluster comes up: elects leaders, loads coordinators. Brokers that never answered are a failure at once. */
   async #explained<T>(action: () => Promise<T>): Promise<T> {
     const deadline = Date.now() + SETTLE_MAX_MS
-    for (let backoff = BACKOFF_MIN_MS; ; backoff = Math.min(backoff * 2, BACKOFF_MAX_MS)) {
+    for (let failures = 1; ; failures++) {
       try {
         return await action()
       } catch (error) {
         const failure = this.#explain(error)
-        if (!failure.retriable || !this.#reached || this.#closed || Date.now() + backoff > deadline) throw failure
-        await sleep(backoff)
+        const waitMs = backoffMs(failures, BACKOFF)
+        if (!failure.retriable || !this.#reached || this.#closed || Date.now() + waitMs > deadline) throw failure
+        await sleep(waitMs)
       }
     }
   }

@@ -5,6 +5,7 @@
 import type { ISocketFactory, Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import type { Logger } from 'pino'
+import type { Backoff } from '../backoff.ts'
 import type { FramePool } from './frame-pool.ts'
 import { frameSocketFactory } from './frame-socket.ts'
 import { mendKafkajs } from './kafkajs-adapter.ts'
@@ -37,6 +38,9 @@ export interface KafkaClientOptions {
 
 /** Short rounds: what they don't bridge is bridged by the caller, who also says what is going on. */
 export const CLIENT_RETRY: RetryOptions = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 4, multiplier: 2, factor: 0.2 }
+
+/** Between the caller's own rounds: a quarter more or less than the bound. */
+export const CLIENT_BACKOFF: Backoff = { firstMs: 200, maxMs: 10_000, shares: [0.75, 1.25] }
 
 const SAME_AGAIN_MS = 10_000
 const KINDS_MAX = 100

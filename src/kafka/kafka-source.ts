@@ -11,15 +11,15 @@
  */
 import { hostname } from 'node:os'
 import type { Cluster, Consumer } from 'kafkajs'
+import { backoffMs } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import { CLIENT_ID_DEFAULT } from '../config/limits.ts'
 import { CtrError } from '../errors.ts'
 import type { LowWaterMark, Source, SourceHandler } from '../source/source.ts'
-import { backoffMs } from './backoff.ts'
 import { coPartitionAssigner } from './co-partition-assigner.ts'
 import { evictFormerMembers } from './former-member.ts'
 import { FramePool } from './frame-pool.ts'
-import { CLIENT_RETRY, type KafkaClientOptions, kafkaClient } from './kafka-client.ts'
+import { CLIENT_BACKOFF, CLIENT_RETRY, type KafkaClientOptions, kafkaClient } from './kafka-client.ts'
 import { looksLikeBug, toCtrError } from './kafka-errors.ts'
 import { adaptCluster, dropConnections, type Membership } from './kafkajs-adapter.ts'
 import type { Lane } from './lane.ts'
@@ -148,7 +148,7 @@ class KafkaSource implements Source {
         if (!failure.retriable) throw failure
         this.#trouble = failure.message
         this.#options.logger.error({ code: failure.code, attempt }, `${failure.message}; trying again`)
-        await sleep(backoffMs(attempt), this.#stopped.signal)
+        await sleep(backoffMs(attempt + 1, CLIENT_BACKOFF), this.#stopped.signal)
       } finally {
         connecting.catch(() => {})
       }
@@ -303,7 +303,7 @@ class KafkaSource implements Source {
     this.#trouble = failure.message
     const attempt = this.#crashes++
     this.#options.logger[attempt === 0 ? 'warn' : 'error']({ code: failure.code, attempt }, `${failure.message}; joining again`)
-    await sleep(backoffMs(attempt), this.#closed.signal)
+    await sleep(backoffMs(attempt + 1, CLIENT_BACKOFF), this.#closed.signal)
     if (!this.#closed.signal.aborted) await this.#run()
   }
 }

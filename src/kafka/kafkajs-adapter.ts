@@ -70,7 +70,7 @@ interface JoinRequest {
   readonly memberId: string
 }
 
-interface AdaptedBroker extends Omit<Broker, 'fetch' | 'describeGroups'>, Coordinator {
+interface AdaptedBroker extends Omit<Broker, 'fetch' | 'describeGroups'>, GroupCoordinator {
   fetch(request: FetchRequest): Promise<DecodedFetch>
   readonly connectionPool: ConnectionPool
   joinGroup(request: JoinRequest): Promise<{ readonly memberId: string; readonly generationId: number }>
@@ -93,13 +93,13 @@ interface Member {
   id: string
   generation: number
   /** The coordinator, from the request to join until the assignment has come. */
-  joining: Coordinator | undefined
+  joining: GroupCoordinator | undefined
   /** It joins no more. */
   left: boolean
 }
 
 /** The coordinator of a group, as far as members are looked at and made to leave. */
-export interface Coordinator {
+export interface GroupCoordinator {
   describeGroups(request: { readonly groupIds: readonly string[] }): Promise<{ readonly groups: readonly DescribedGroup[] }>
   leaveGroup(request: { readonly groupId: string; readonly memberId: string }): Promise<unknown>
 }
@@ -163,8 +163,8 @@ function internals(): Internals {
 }
 
 /** Waits until the group has a coordinator that answers, as long as kafkajs tries. */
-export async function findCoordinator(cluster: Cluster, groupId: string): Promise<Coordinator> {
-  return (await cluster.findGroupCoordinator({ groupId })) as unknown as Coordinator
+export async function findCoordinator(cluster: Cluster, groupId: string): Promise<GroupCoordinator> {
+  return (await cluster.findGroupCoordinator({ groupId })) as unknown as GroupCoordinator
 }
 
 /**

@@ -10,25 +10,20 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Batch, Cluster } from 'kafkajs'
-import type { Logger } from 'pino'
 import type { CorruptBatch } from '../batch/record-batches.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { AssignedPartition, OfferedPartition, SourceHandler } from '../source/source.ts'
-import { backoffMs } from './backoff.ts'
 import type { FetchedRecords, FetchListener } from './fetch-response.ts'
 import { Lane } from './lane.ts'
-import { decideStart, keyOf, listOffsets, type PartitionFacts, readFacts, type StartFrom, type TopicPartition } from './start-position.ts'
+import { changesOf } from './lane-changes.ts'
+import { LaneStarts, type LaneStartsOptions } from './lane-starts.ts'
+import { type BrokerOffsets, decideStart, keyOf, type TopicPartition } from './start-position.ts'
 
 /** How partitions are read; see KafkaSourceOptions. */
-export interface LaneGroupOptions {
-  readonly groupId: string
+export interface LaneGroupOptions extends LaneStartsOptions {
   readonly topics: readonly string[]
-  readonly startFrom: StartFrom
-  readonly startTimestamp?: number | undefined
-  readonly bounded: boolean
   readonly onCorruptBatch?: 'stop' | 'skip' | undefined
-  readonly logger: Logger
 }
 
 /** What lanes ask of the consumer. The calls may come while no consumer runs; then they do nothing. */
@@ -48,9 +43,7 @@ export class LaneGroup implements FetchListener {
   readonly #lanes = new Map<string, Lane>()
   /** What lanes that have left still have at the handler. */
   readonly #leftBehind = new Map<string, Promise<void>>()
-  readonly #boundedEnds = new Map<string, number>()
-  readonly #partitionsAtStart: ReadonlyMap<string, number>
-  readonly #seen = new Set<string>()
+  readonly #starts: LaneStarts
   readonly #stopping = new AbortController()
   #silent = false
   #turns: Promise<void> = Promise.resolve()
@@ -60,7 +53,7 @@ export class LaneGroup implements FetchListener {
   constructor(options: LaneGroupOptions, control: LaneControl, partitionsAtStart: ReadonlyMap<string, number>) {
     this.#options = options
     this.#control = control
-    this.#partitionsAtStart = partitionsAtStart
+    this.#starts = new LaneStarts(options, partitionsAtStart)
   }
 
   /** The lane, if this member has it and the handler knows it. */
@@ -86,31 +79,20 @@ export class LaneGroup implements FetchListener {
     this.#silent = true
   }
 
-  /**
-   * A generation of the group has begun with this assignment; kafkajs fetches again only after this returns. A task of which some
-   * partition comes or goes leaves as a whole and comes again: what the handler holds of it is of all its partitions together.
-   */
+  /** A generation of the group has begun with this assignment; kafkajs fetches again only after this returns. */
   joined(assignment: Readonly<Record<string, readonly number[]>>): void {
-    const wanted = new Map<string, TopicPartition>()
-    for (const [topic, partitions] of Object.entries(assignment)) {
-      for (const partition of partitions) wanted.set(keyOf({ topic, partition }), { topic, partition })
-    }
-    const changed = new Set<number>()
-    for (const [key, { partition }] of wanted) if (!this.#lanes.has(key)) changed.add(partition)
-    for (const [key, { partition }] of this.#lanes) if (!wanted.has(key)) changed.add(partition)
-    const lost = [...this.#lanes].filter(([key, { partition }]) => !wanted.has(key) || changed.has(partition))
-    const lanes = this.#lanes.size
+    const { lost, gained } = changesOf(this.#lanes, assignment)
     for (const [key, lane] of lost) this.#forget(key, lane)
-    const gained = [...wanted].filter(([key]) => !this.#lanes.has(key)).map(([, one]) => this.#create(one))
+    const created = gained.map((one) => this.#create(one))
     for (const lane of this.#lanes.values()) {
       lane.held = undefined
       if (lane.announced) this.#control.seek(lane, lane.position)
       this.#applyHold(lane)
     }
-    const counts = { partitions: wanted.size, gained: wanted.size - lanes + lost.length, lost: lost.length }
+    const counts = { partitions: this.#lanes.size, gained: gained.length, lost: lost.length }
     this.#options.logger.info(counts, 'joined the consumer group')
     this.#part(lost.map(([, lane]) => lane))
-    if (gained.length > 0) this.#meet(gained)
+    if (created.length > 0) this.#meet(created)
     else if (this.#lanes.size === 0) this.#tell((handler) => handler.assigned([]))
   }
 
@@ -130,15 +112,10 @@ export class LaneGroup implements FetchListener {
   /** Asks for the end offsets of these partitions; what can't be had now comes with a later fetch. */
   async refreshEndOffsets(partitions: readonly { topicIndex: number; partition: number }[]): Promise<void> {
     const asked = partitions.flatMap(({ topicIndex, partition }) => this.at(topicIndex, partition) ?? [])
-    if (asked.length === 0) return
-    try {
-      const offsets = await listOffsets(this.#control.cluster(), asked, 'latest')
-      for (const lane of asked) {
-        const endOffset = offsets.get(keyOf(lane))
-        if (endOffset !== undefined) this.endOffset(lane.topic, lane.partition, endOffset)
-      }
-    } catch (error) {
-      this.#options.logger.debug({ err: error }, 'end offsets could not be read')
+    const offsets = await this.#starts.ends(asked, this.#control.cluster())
+    for (const lane of asked) {
+      const endOffset = offsets.get(keyOf(lane))
+      if (endOffset !== undefined) this.endOffset(lane.topic, lane.partition, endOffset)
     }
   }
 
@@ -163,10 +140,7 @@ export class LaneGroup implements FetchListener {
       this.#control.seek(lane, lane.position)
       return
     }
-    if (records.walk.corrupt !== undefined) {
-      this.#refuse(lane, records.bytes, records.walk.corrupt)
-      return
-    }
+    if (records.walk.corrupt !== undefined) return this.#refuse(lane, records.bytes, records.walk.corrupt)
     records.frame?.retain()
     const pending = this.#deliver(lane, records)
     if (pending === undefined) {
@@ -273,11 +247,10 @@ export class LaneGroup implements FetchListener {
    */
   async #announce(lanes: readonly Lane[]): Promise<void> {
     const facts = await this.#lookUp(lanes)
-    const offers: OfferedPartition[] = []
-    for (const lane of lanes) {
-      const fact = facts.get(keyOf(lane))
-      if (!lane.gone && fact !== undefined) offers.push(this.#offer(lane, fact))
-    }
+    const offers = lanes.flatMap((lane) => {
+      const known = facts.get(keyOf(lane))
+      return lane.gone || known === undefined ? [] : [this.#starts.offer(lane, known)]
+    })
     if (offers.length === 0 || this.#stopping.signal.aborted) return
     const restored = await this.#restore(offers)
     if (this.#stopping.signal.aborted) return
@@ -298,13 +271,6 @@ export class LaneGroup implements FetchListener {
     }
   }
 
-  /** What `startFrom` means for this lane: only its first assignment goes by it, and a partition that came later is read whole. */
-  #startFrom(lane: Lane): StartFrom {
-    const { startFrom } = this.#options
-    if (startFrom === 'committed' || this.#seen.has(keyOf(lane))) return 'committed'
-    return lane.partition >= (this.#partitionsAtStart.get(lane.topic) ?? 0) ? 'earliest' : startFrom
-  }
-
   async #restore(offers: readonly OfferedPartition[]): Promise<readonly AssignedPartition[]> {
     try {
       return (await this.#control.handler.restore?.(offers)) ?? offers
@@ -314,19 +280,8 @@ export class LaneGroup implements FetchListener {
     }
   }
 
-  #offer(lane: Lane, fact: PartitionFacts): OfferedPartition {
-    const key = keyOf(lane)
-    const { topicIndex, partition } = lane
-    const { warning, ...start } = decideStart(this.#startFrom(lane), fact)
-    if (warning !== undefined) this.#options.logger.warn({ topic: lane.topic, partition }, warning)
-    if (this.#options.bounded && !this.#boundedEnds.has(key)) this.#boundedEnds.set(key, fact.latest)
-    return { topicIndex, partition, ...start, endOffset: this.#boundedEnds.get(key), earliest: fact.earliest, latest: fact.latest }
-  }
-
   #settle(lane: Lane, { topicIndex, partition, position, maxEventTime, totals }: AssignedPartition): AssignedPartition {
-    const key = keyOf(lane)
-    this.#seen.add(key)
-    lane.endOffset = this.#boundedEnds.get(key)
+    lane.endOffset = this.#starts.begun(lane)
     lane.position = position
     lane.announced = true
     this.#control.seek(lane, position)
@@ -364,25 +319,9 @@ export class LaneGroup implements FetchListener {
     this.#meet(lanes)
   }
 
-  /** Asks until it is answered; nothing when all the lanes have gone or the source stops first. */
-  async #lookUp(lanes: readonly Lane[]): Promise<Map<string, PartitionFacts>> {
-    const { groupId, startFrom, startTimestamp, logger } = this.#options
-    const timestamp = startFrom === 'timestamp' ? startTimestamp : undefined
+  /** Of these lanes, once what they had at the handler before is gone. */
+  async #lookUp(lanes: readonly Lane[]): Promise<Map<string, BrokerOffsets>> {
     await Promise.all(lanes.map((lane) => this.#leftBehind.get(keyOf(lane))))
-    for (let attempt = 0; ; attempt++) {
-      const live = lanes.filter((lane) => !lane.gone)
-      if (live.length === 0 || this.#stopping.signal.aborted) return new Map()
-      try {
-        return await readFacts(this.#control.cluster(), groupId, live, timestamp)
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        logger.warn({ partitions: live.length, reason, attempt }, 'offsets could not be looked up; trying again')
-        await sleep(backoffMs(attempt), this.#stopping.signal)
-        await this.#control
-          .cluster()
-          .refreshMetadata()
-          .catch(() => {})
-      }
-    }
+    return this.#starts.lookUp(lanes, () => this.#control.cluster(), this.#stopping.signal)
   }
 }

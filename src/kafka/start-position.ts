@@ -16,7 +16,7 @@ export interface TopicPartition {
 }
 
 /** What is known of a partition when it is assigned. Offsets are next offsets; `committed` is undefined when the group has none. */
-export interface PartitionFacts {
+export interface BrokerOffsets {
   readonly earliest: number
   readonly latest: number
   readonly committed: number | undefined
@@ -40,7 +40,7 @@ export interface StartPosition {
 }
 
 /** `startFrom` is 'committed' for every partition that this process has had before. */
-export function decideStart(startFrom: StartFrom, facts: PartitionFacts): StartPosition {
+export function decideStart(startFrom: StartFrom, facts: BrokerOffsets): StartPosition {
   const { earliest, latest, committed } = facts
   const at = (position: number, warning?: string): StartPosition => {
     const origin =
@@ -72,7 +72,7 @@ export async function readFacts(
   groupId: string,
   partitions: readonly TopicPartition[],
   timestamp: number | undefined,
-): Promise<Map<string, PartitionFacts>> {
+): Promise<Map<string, BrokerOffsets>> {
   const coordinator = await cluster.findGroupCoordinator({ groupId })
   const request = byTopic(partitions).map(({ topic, partitions: list }) => ({
     topic,
@@ -97,7 +97,7 @@ export async function readFacts(
       const own = committed.get(key)
       const first = earliest.get(key) ?? 0
       const found = atTimestamp.get(key)
-      const facts: PartitionFacts = {
+      const facts: BrokerOffsets = {
         earliest: first,
         latest: Math.max(first, latest.get(key) ?? first),
         committed: own?.offset,

@@ -1,13 +1,13 @@
 /**
- * Generated events in record batches: one lane per topic and partition, each with its open batch. An event goes to the partition of its
+ * Generated events in record batches: one shard per topic and partition, each with its open batch. An event goes to the partition of its
  * key as Kafka's default partitioner would send it, so a product lives in one partition number of every topic.
  *
  * Each partition number has its own strand of events, with its own random numbers, and a share of all events by the popularity of its
- * products. So a lane's events do not depend on who makes the others: a thread may make those of some partitions only (`only`).
+ * products. So a shard's events do not depend on who makes the others: a thread may make those of some partitions only (`only`).
  *
  * Two clocks: with `startTime` event i of a strand is made at startTime + i / (its share of eventRate) seconds, whatever the wall says,
- * and the sequence of events in every lane is a pure function of the options; without it an event is made at the `now` given to `generate`.
- * Record timestamps are the moment an event was made; event times lie before it by disorder and lateness.
+ * and the sequence of events in every shard is a pure function of the options; without it an event is made at the `now` given to
+ * `generate`. Record timestamps are the moment an event was made; event times lie before it by disorder and lateness.
  */
 
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
@@ -15,11 +15,11 @@ import { EventGenerator, type GenerateOptions, type ProductIds, productId } from
 import { murmur2 } from './murmur2.ts'
 import { weightOf } from './popularity.ts'
 
-export interface LanesOptions extends GenerateOptions {
+export interface ShardsOptions extends GenerateOptions {
   /** 1: all events in one topic; 2: impressions in the first, clicks in the second. */
   readonly topics: 1 | 2
   readonly partitions: number
-  /** A lane is full when its batch has about so many bytes, before compression. */
+  /** A shard is full when its batch has about so many bytes, before compression. */
   readonly batchBytes: number
   /** Bounded: the number of events over all partitions. */
   readonly count?: number | undefined
@@ -31,7 +31,7 @@ export interface LanesOptions extends GenerateOptions {
   readonly eventRate?: number | undefined
 }
 
-export interface Lane {
+export interface Shard {
   readonly topicIndex: number
   readonly partition: number
   /** Holds the open batch; `writer.count` events are in it. */
@@ -43,8 +43,8 @@ export interface Lane {
 /** The events of one partition number. */
 interface Strand {
   readonly generator: EventGenerator
-  readonly impressions: Lane
-  readonly clicks: Lane
+  readonly impressions: Shard
+  readonly clicks: Shard
   /** Of the events made here, and where in its turn it stands: not all are due at the same moment. */
   readonly share: number
   readonly phase: number
@@ -61,38 +61,38 @@ interface Strand {
 const SLICE_EVENTS = 256
 
 /** How often each partition is drawn, of 1 in all: indexed by its number. */
-export function partitionShares(options: ProductIds & Pick<LanesOptions, 'skew' | 'partitions'>): Float64Array {
+export function partitionShares(options: ProductIds & Pick<ShardsOptions, 'skew' | 'partitions'>): Float64Array {
   return sharesOf(placeProducts(options), options)
 }
 
-export class Lanes {
+export class Shards {
   /** Indexed by topicIndex * partitions + partition; those that are not in `only` stay empty. */
-  readonly lanes: readonly Lane[]
-  /** Lanes that no event can ever come to. */
-  readonly barren: readonly Lane[]
-  /** Events put into lanes, and how many there will be. */
+  readonly shards: readonly Shard[]
+  /** Shards that no event can ever come to. */
+  readonly barren: readonly Shard[]
+  /** Events put into shards, and how many there will be. */
   generated = 0
   readonly total: number
   /** Of all events, the share that is made here. */
   readonly share: number
-  /** The lane that stopped `generate`; undefined when none did. */
-  full: Lane | undefined
+  /** The shard that stopped `generate`; undefined when none did. */
+  full: Shard | undefined
 
-  readonly #options: LanesOptions
+  readonly #options: ShardsOptions
   readonly #strands: readonly Strand[]
 
-  constructor(options: LanesOptions) {
+  constructor(options: ShardsOptions) {
     this.#options = options
     const { topics, partitions, clickShare } = options
-    const lanes: Lane[] = []
+    const shards: Shard[] = []
     for (let topicIndex = 0; topicIndex < topics; topicIndex++) {
       for (let partition = 0; partition < partitions; partition++) {
         const writer = new RecordBatchWriter(options.only === undefined || options.only.includes(partition) ? options.batchBytes : 0)
         writer.begin(0)
-        lanes.push({ topicIndex, partition, writer, offset: 0 })
+        shards.push({ topicIndex, partition, writer, offset: 0 })
       }
     }
-    this.lanes = lanes
+    this.shards = shards
     const placed = placeProducts(options)
     const shares = sharesOf(placed, options)
     const own = (options.only ?? [...shares.keys()]).filter((partition) => (shares[partition] ?? 0) > 0)
@@ -109,8 +109,8 @@ export class Lanes {
           stream: partition,
           streams: partitions,
         }),
-        impressions: lanes[partition] as Lane,
-        clicks: lanes[topics === 2 ? partitions + partition : partition] as Lane,
+        impressions: shards[partition] as Shard,
+        clicks: shards[topics === 2 ? partitions + partition : partition] as Shard,
         share: share / this.share,
         phase: (partition + 0.5) / partitions,
         msPerEvent: msPerEvent / share,
@@ -122,13 +122,13 @@ export class Lanes {
     })
     this.total = this.#strands.reduce((sum, { quota }) => sum + quota, 0)
     const used = new Set(own)
-    this.barren = lanes.filter(({ topicIndex, partition }) => {
+    this.barren = shards.filter(({ topicIndex, partition }) => {
       const wanted = topics === 1 || (topicIndex === 0 ? clickShare < 1 : clickShare > 0)
       return !wanted || !used.has(partition)
     })
   }
 
-  /** What the events put into lanes are. */
+  /** What the events put into shards are. */
   get drawn(): EventGenerator['drawn'] {
     const sum = { events: 0, impressions: 0, clicks: 0, invalid: 0, duplicates: 0 }
     for (const { generator, pending } of this.#strands) {
@@ -143,7 +143,7 @@ export class Lanes {
   }
 
   /**
-   * Puts about `count` events, made at `now`, into their lanes, at most as many as there will be; stops early at a full lane (`full`).
+   * Puts about `count` events, made at `now`, into their shards, at most as many as there will be; stops early at a full shard (`full`).
    * Returns how many it put.
    */
   generate(count: number, now: number): number {
@@ -176,7 +176,7 @@ export class Lanes {
     if (next !== undefined) this.#make(next, next.made + 1, now)
   }
 
-  /** Makes events of a strand until it has `target`, or a lane is full. */
+  /** Makes events of a strand until it has `target`, or a shard is full. */
   #make(strand: Strand, target: number, now: number): void {
     const { startTime } = this.#options
     const { generator, impressions, clicks, msPerEvent, phase } = strand
@@ -187,11 +187,11 @@ export class Lanes {
         strand.now = startTime === undefined ? now : startTime + Math.floor((made + phase) * msPerEvent)
         generator.next(strand.now)
       }
-      const lane = generator.click ? clicks : impressions
-      const writer = lane.writer
+      const shard = generator.click ? clicks : impressions
+      const writer = shard.writer
       if (!writer.reserve(strand.now, generator.keyBytes, generator.valueBytes)) {
         strand.pending = true
-        this.full = lane
+        this.full = shard
         break
       }
       strand.pending = false
@@ -204,16 +204,16 @@ export class Lanes {
   }
 }
 
-/** Closes a lane's batch; it is lane.writer.bytes[0, returned end). `reopen` must follow before the lane gets more. */
-export function seal(lane: Lane, attributes = 0): number {
-  const end = lane.writer.finish(attributes)
-  lane.offset += lane.writer.count
+/** Closes a shard's batch; it is shard.writer.bytes[0, returned end). `reopen` must follow before the shard gets more. */
+export function seal(shard: Shard, attributes = 0): number {
+  const end = shard.writer.finish(attributes)
+  shard.offset += shard.writer.count
   return end
 }
 
-/** Begins the lane's next batch over the bytes of the last one. */
-export function reopen(lane: Lane): void {
-  lane.writer.begin(lane.offset)
+/** Begins the shard's next batch over the bytes of the last one. */
+export function reopen(shard: Shard): void {
+  shard.writer.begin(shard.offset)
 }
 
 /** The partition that Kafka's default partitioner gives a key. */
@@ -222,12 +222,12 @@ export function partitionOf(key: Uint8Array, partitions: number): number {
 }
 
 /** The partition of a product, by its index. */
-function placeOf(product: number, options: ProductIds & Pick<LanesOptions, 'partitions'>): number {
+function placeOf(product: number, options: ProductIds & Pick<ShardsOptions, 'partitions'>): number {
   return partitionOf(Buffer.from(productId(product, options)), options.partitions)
 }
 
 /** By partition: the indices of its products, ascending. */
-function placeProducts(options: ProductIds & Pick<LanesOptions, 'partitions'>): Int32Array[] {
+function placeProducts(options: ProductIds & Pick<ShardsOptions, 'partitions'>): Int32Array[] {
   const { products, partitions } = options
   const where = new Int32Array(products)
   const counts = new Int32Array(partitions)
@@ -248,7 +248,7 @@ function placeProducts(options: ProductIds & Pick<LanesOptions, 'partitions'>): 
   return placed
 }
 
-function sharesOf(placed: readonly Int32Array[], { skew }: Pick<LanesOptions, 'skew'>): Float64Array {
+function sharesOf(placed: readonly Int32Array[], { skew }: Pick<ShardsOptions, 'skew'>): Float64Array {
   const weights = Float64Array.from(placed, (products) => {
     let sum = 0
     for (const product of products) sum += weightOf(product, skew)

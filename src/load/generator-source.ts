@@ -11,7 +11,7 @@ import { type Clock, sleep } from '../clock.ts'
 import { Gate } from '../source/gate.ts'
 import type { Source, SourceHandler } from '../source/source.ts'
 import type { GenerateOptions } from './generate.ts'
-import { type Lane, Lanes, reopen, seal } from './generated-partitions.ts'
+import { reopen, type Shard, Shards, seal } from './generated-partitions.ts'
 import { Pace } from './pace.ts'
 
 export interface GeneratorSourceOptions extends GenerateOptions {
@@ -44,24 +44,24 @@ export function generatorSource(options: GeneratorSourceOptions): Source {
 
 class GeneratorSource implements Source {
   readonly #options: GeneratorSourceOptions
-  readonly #lanes: Lanes
+  readonly #shards: Shards
   readonly #gate = new Gate()
   #handler: SourceHandler | undefined
   #running: Promise<void> = Promise.resolve()
 
   constructor(options: GeneratorSourceOptions) {
     this.#options = options
-    this.#lanes = new Lanes({ ...options, batchBytes: options.batchBytes ?? BATCH_BYTES })
+    this.#shards = new Shards({ ...options, batchBytes: options.batchBytes ?? BATCH_BYTES })
   }
 
   async start(handler: SourceHandler): Promise<void> {
     this.#handler = handler
     handler.assigned(
-      this.#lanes.lanes.map(({ topicIndex, partition }) => {
+      this.#shards.shards.map(({ topicIndex, partition }) => {
         return { topicIndex, partition, position: 0, maxEventTime: undefined, endOffset: undefined }
       }),
     )
-    for (const { topicIndex, partition } of this.#lanes.barren) handler.endOffset(topicIndex, partition, 0)
+    for (const { topicIndex, partition } of this.#shards.barren) handler.endOffset(topicIndex, partition, 0)
     this.#running = this.#run(handler).catch((error) => handler.failed(error))
   }
 
@@ -76,8 +76,8 @@ class GeneratorSource implements Source {
   async refreshEndOffsets(partitions: readonly { topicIndex: number; partition: number }[]): Promise<void> {
     if (this.#options.count !== undefined) return
     for (const { topicIndex, partition } of partitions) {
-      const lane = this.#lanes.lanes[this.#index(topicIndex, partition)]
-      if (lane !== undefined) this.#handler?.endOffset(topicIndex, partition, lane.offset)
+      const shard = this.#shards.shards[this.#index(topicIndex, partition)]
+      if (shard !== undefined) this.#handler?.endOffset(topicIndex, partition, shard.offset)
     }
   }
 
@@ -100,13 +100,13 @@ class GeneratorSource implements Source {
 
   async #run(handler: SourceHandler): Promise<void> {
     const { count = Number.POSITIVE_INFINITY, rate, clock } = this.#options
-    const lanes = this.#lanes
+    const shards = this.#shards
     const pace = new Pace(rate, clock)
     let turnFrom = performance.now()
-    while (!this.#gate.stopped && lanes.generated < count) {
-      const due = Math.min(rate === 0 ? CHUNK_EVENTS : pace.due(lanes.generated), CHUNK_EVENTS, count - lanes.generated)
-      const made = lanes.generate(due, clock())
-      if (lanes.full !== undefined) await this.#deliverFull(handler, lanes.full)
+    while (!this.#gate.stopped && shards.generated < count) {
+      const due = Math.min(rate === 0 ? CHUNK_EVENTS : pace.due(shards.generated), CHUNK_EVENTS, count - shards.generated)
+      const made = shards.generate(due, clock())
+      if (shards.full !== undefined) await this.#deliverFull(handler, shards.full)
       else if (rate !== 0 && made < CHUNK_EVENTS) {
         await this.#deliverOpen(handler)
         await sleep(TICK_MS)
@@ -118,40 +118,40 @@ class GeneratorSource implements Source {
     if (this.#gate.stopped) return
     while (!(await this.#deliverOpen(handler))) await this.#gate.changed()
     if (this.#gate.stopped) return
-    const barren = new Set(lanes.barren)
-    for (const lane of lanes.lanes) if (!barren.has(lane)) handler.endOffset(lane.topicIndex, lane.partition, lane.offset)
+    const barren = new Set(shards.barren)
+    for (const shard of shards.shards) if (!barren.has(shard)) handler.endOffset(shard.topicIndex, shard.partition, shard.offset)
   }
 
-  /** Delivers a full lane. While it is paused, the others get what there is, so that whatever it waits for can come. */
-  async #deliverFull(handler: SourceHandler, lane: Lane): Promise<void> {
-    const index = this.#index(lane.topicIndex, lane.partition)
+  /** Delivers a full shard. While it is paused, the others get what there is, so that whatever it waits for can come. */
+  async #deliverFull(handler: SourceHandler, shard: Shard): Promise<void> {
+    const index = this.#index(shard.topicIndex, shard.partition)
     while (!this.#gate.open(index)) {
       await this.#deliverOpen(handler)
       if (this.#gate.open(index)) break
       await this.#gate.changed()
       if (this.#gate.stopped) return
     }
-    await this.#deliver(handler, lane)
+    await this.#deliver(handler, shard)
   }
 
-  /** Delivers every lane with events that isn't paused; true when none is left over. */
+  /** Delivers every shard with events that isn't paused; true when none is left over. */
   async #deliverOpen(handler: SourceHandler): Promise<boolean> {
     let all = true
-    for (const lane of this.#lanes.lanes) {
+    for (const shard of this.#shards.shards) {
       if (this.#gate.stopped) return true
-      if (lane.writer.count === 0) continue
-      if (this.#gate.open(this.#index(lane.topicIndex, lane.partition))) await this.#deliver(handler, lane)
+      if (shard.writer.count === 0) continue
+      if (this.#gate.open(this.#index(shard.topicIndex, shard.partition))) await this.#deliver(handler, shard)
       else all = false
     }
     return all
   }
 
-  async #deliver(handler: SourceHandler, lane: Lane): Promise<void> {
-    const { topicIndex, partition } = lane
-    const end = seal(lane, this.#options.codec ?? 0)
-    if (this.#options.count === undefined) handler.endOffset(topicIndex, partition, lane.offset)
-    const taken = handler.batch({ topicIndex, partition, bytes: lane.writer.bytes, start: 0, end })
+  async #deliver(handler: SourceHandler, shard: Shard): Promise<void> {
+    const { topicIndex, partition } = shard
+    const end = seal(shard, this.#options.codec ?? 0)
+    if (this.#options.count === undefined) handler.endOffset(topicIndex, partition, shard.offset)
+    const taken = handler.batch({ topicIndex, partition, bytes: shard.writer.bytes, start: 0, end })
     if (taken !== undefined) await taken
-    reopen(lane)
+    reopen(shard)
   }
 }

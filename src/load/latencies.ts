@@ -1,11 +1,8 @@
 /**
- * How long things took, as counts in buckets that each are 4 % wider than the one before: quantiles are right to 4 %, whatever the number
- * of samples, and those of several threads can be added.
+ * How long things took, in a histogram of Node's (HDR, three figures): quantiles are right to 0.1 % and a microsecond, whatever the number
+ * of samples, and those of several threads can be added. The histogram rounds its longest sample too, so that one is kept beside it.
  */
-
-const GROWTH = 1.04
-const MIN_MS = 0.05
-const BUCKETS = 400
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks'
 
 /** ms. */
 export interface LatencyFigures {
@@ -15,37 +12,30 @@ export interface LatencyFigures {
 }
 
 export class Latencies {
-  /** Of bucket i: samples up to MIN_MS * GROWTH^i; the last one has all that are longer. */
-  readonly counts: Float64Array<ArrayBuffer>
+  /** Samples in µs; as a message it arrives whole. */
+  readonly histogram: RecordableHistogram
   maxMs: number
 
   /** What another thread has counted, or nothing yet. */
-  constructor(counts = new Float64Array(BUCKETS), maxMs = 0) {
-    this.counts = counts
+  constructor(histogram = createHistogram(), maxMs = 0) {
+    this.histogram = histogram
     this.maxMs = maxMs
   }
 
   add(ms: number): void {
-    const bucket = ms <= MIN_MS ? 0 : Math.min(Math.ceil(Math.log(ms / MIN_MS) / Math.log(GROWTH)), BUCKETS - 1)
-    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1
+    this.histogram.record(Math.max(Math.round(ms * 1000), 1))
     if (ms > this.maxMs) this.maxMs = ms
   }
 
   /** Adds the samples of another. */
   merge(other: Latencies): void {
-    for (let i = 0; i < BUCKETS; i++) this.counts[i] = (this.counts[i] ?? 0) + (other.counts[i] ?? 0)
+    this.histogram.add(other.histogram)
     this.maxMs = Math.max(this.maxMs, other.maxMs)
   }
 
   /** ms; 0 of nothing. */
   quantile(share: number): number {
-    const total = this.counts.reduce((sum, count) => sum + count, 0)
-    let seen = 0
-    for (const [bucket, count] of this.counts.entries()) {
-      seen += count
-      if (count > 0 && seen >= total * share) return Math.min(MIN_MS * GROWTH ** bucket, this.maxMs)
-    }
-    return this.maxMs
+    return this.histogram.count === 0 ? 0 : Math.min(this.histogram.percentile(share * 100) / 1000, this.maxMs)
   }
 
   figures(): LatencyFigures {

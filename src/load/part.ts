@@ -6,13 +6,13 @@
 import { setImmediate as yieldToSockets } from 'node:timers/promises'
 import { sleep, systemClock } from '../clock.ts'
 import type { BatchProducer, ProducerIdentity } from '../kafka/batch-producer.ts'
-import { type Lane, Lanes, type LanesOptions, seal } from './generated-partitions.ts'
+import { type Shard, Shards, type ShardsOptions, seal } from './generated-partitions.ts'
 import { Latencies } from './latencies.ts'
 import { Pace } from './pace.ts'
 
 export interface PartOptions {
   readonly topics: readonly string[]
-  readonly lanes: LanesOptions
+  readonly shards: ShardsOptions
   /** Events per second over all parts; 0 is as fast as it goes. */
   readonly rate: number
   readonly durationMs?: number | undefined
@@ -24,10 +24,10 @@ export interface PartOptions {
 /** What a part has done, as it is sent from its thread. */
 export interface PartOutcome {
   readonly acknowledged: number
-  readonly drawn: Lanes['drawn']
+  readonly drawn: Shards['drawn']
   /** Records by topic index and partition; partitions of other parts are left out. */
   readonly sent: readonly { readonly topicIndex: number; readonly partition: number; readonly records: number }[]
-  readonly latencies: { readonly counts: Float64Array<ArrayBuffer>; readonly maxMs: number }
+  readonly latencies: Pick<Latencies, 'histogram' | 'maxMs'>
 }
 
 const CHUNK_EVENTS = 4096
@@ -41,34 +41,34 @@ export class LoadPart {
   readonly #options: PartOptions
   readonly #producer: BatchProducer
   readonly #identity: ProducerIdentity
-  readonly #lanes: Lanes
+  readonly #shards: Shards
   readonly #latencies = new Latencies()
   /** Bytes of batches that are acknowledged, for the next ones. */
   readonly #spare: Buffer[] = []
-  /** By lane: what ends when its batches, one after the other, are acknowledged. */
-  readonly #queues = new Map<Lane, Promise<void>[]>()
+  /** By shard: what ends when its batches, one after the other, are acknowledged. */
+  readonly #queues = new Map<Shard, Promise<void>[]>()
   #failure: unknown
 
   constructor(options: PartOptions, producer: BatchProducer, identity: ProducerIdentity) {
     this.#options = options
     this.#producer = producer
     this.#identity = identity
-    this.#lanes = new Lanes(options.lanes)
+    this.#shards = new Shards(options.shards)
   }
 
   /** Produces until the count, the duration or the signal ends it; resolves when all is acknowledged. */
   async run(signal: AbortSignal): Promise<PartOutcome> {
     const { rate, durationMs = Number.POSITIVE_INFINITY } = this.#options
-    const lanes = this.#lanes
-    const pace = new Pace(rate * lanes.share, systemClock)
+    const shards = this.#shards
+    const pace = new Pace(rate * shards.share, systemClock)
     const began = performance.now()
     let turnFrom = began
-    while (lanes.generated < lanes.total && !signal.aborted && performance.now() - began < durationMs) {
-      const due = Math.min(rate === 0 ? CHUNK_EVENTS : pace.due(lanes.generated), CHUNK_EVENTS)
-      const made = lanes.generate(due, systemClock())
-      if (lanes.full !== undefined) await this.#send(lanes.full)
+    while (shards.generated < shards.total && !signal.aborted && performance.now() - began < durationMs) {
+      const due = Math.min(rate === 0 ? CHUNK_EVENTS : pace.due(shards.generated), CHUNK_EVENTS)
+      const made = shards.generate(due, systemClock())
+      if (shards.full !== undefined) await this.#send(shards.full)
       else if (rate !== 0 && made < CHUNK_EVENTS) {
-        for (const lane of lanes.lanes) if (lane.writer.count > 0 && !this.#queues.has(lane)) await this.#send(lane)
+        for (const shard of shards.shards) if (shard.writer.count > 0 && !this.#queues.has(shard)) await this.#send(shard)
         await sleep(TICK_MS, signal)
       }
       if (this.#failure !== undefined) throw this.#failure
@@ -77,38 +77,38 @@ export class LoadPart {
         turnFrom = performance.now()
       }
     }
-    for (const lane of lanes.lanes) if (lane.writer.count > 0) await this.#send(lane)
+    for (const shard of shards.shards) if (shard.writer.count > 0) await this.#send(shard)
     await Promise.all([...this.#queues.values()].flat())
     if (this.#failure !== undefined) throw this.#failure
-    const own = new Set(this.#options.lanes.only)
-    const sent = lanes.lanes
+    const own = new Set(this.#options.shards.only)
+    const sent = shards.shards
       .filter(({ partition }) => own.has(partition))
       .map(({ topicIndex, partition, offset }) => ({ topicIndex, partition, records: offset }))
-    const { counts, maxMs } = this.#latencies
-    return { acknowledged: this.acknowledged, drawn: lanes.drawn, sent, latencies: { counts, maxMs } }
+    const { histogram, maxMs } = this.#latencies
+    return { acknowledged: this.acknowledged, drawn: shards.drawn, sent, latencies: { histogram, maxMs } }
   }
 
-  /** Seals the lane's batch and queues it; waits while the queue is full. */
-  async #send(lane: Lane): Promise<void> {
-    const queue = this.#queues.get(lane) ?? []
+  /** Seals the shard's batch and queues it; waits while the queue is full. */
+  async #send(shard: Shard): Promise<void> {
+    const queue = this.#queues.get(shard) ?? []
     while (queue.length >= QUEUE_MAX) await queue[0]
-    const { writer, topicIndex, partition } = lane
+    const { writer, topicIndex, partition } = shard
     writer.producerId = this.#identity.id
     writer.producerEpoch = this.#identity.epoch
     // Sequences count a partition's records and wrap as int32 do in Kafka: after 2^31 - 1 comes 0.
-    writer.baseSequence = lane.offset % 2 ** 31
+    writer.baseSequence = shard.offset % 2 ** 31
     const events = writer.count
-    const end = seal(lane, this.#options.codec)
-    const bytes = writer.swap(this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#options.lanes.batchBytes))
+    const end = seal(shard, this.#options.codec)
+    const bytes = writer.swap(this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.#options.shards.batchBytes))
     // The broker gives the offsets and refuses a batch that claims one.
     writer.begin(0)
     const topic = this.#options.topics[topicIndex] ?? ''
     const delivered = this.#deliver(queue.at(-1), topic, partition, bytes, end, events).finally(() => {
       queue.shift()
-      if (queue.length === 0) this.#queues.delete(lane)
+      if (queue.length === 0) this.#queues.delete(shard)
     })
     queue.push(delivered)
-    this.#queues.set(lane, queue)
+    this.#queues.set(shard, queue)
   }
 
   async #deliver(

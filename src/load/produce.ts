@@ -8,7 +8,7 @@ import { CtrError } from '../errors.ts'
 import { BatchProducer } from '../kafka/batch-producer.ts'
 import type { KafkaClientOptions } from '../kafka/kafka-client.ts'
 import { GENERATE_DEFAULTS, GENERATED_TIME_MAX_MS, GENERATED_TIME_MIN_MS, type GenerateOptions } from './generate.ts'
-import { type LanesOptions, partitionShares } from './generated-partitions.ts'
+import { partitionShares, type ShardsOptions } from './generated-partitions.ts'
 import { Latencies, type LatencyFigures } from './latencies.ts'
 import type { PartOptions, PartOutcome } from './part.ts'
 import { type LoadThread, startLoadThread } from './threads.ts'
@@ -93,7 +93,7 @@ export async function produceLoad(options: ProduceLoadOptions): Promise<LoadResu
     await producer.connect()
     const partitions = await copartitions(producer, options)
     const before = await Promise.all(topics.map((topic) => producer.endOffsets(topic)))
-    const lanes: LanesOptions = {
+    const shards: ShardsOptions = {
       ...GENERATE_DEFAULTS,
       ...options.generate,
       topics: topics.length === 2 ? 2 : 1,
@@ -103,7 +103,7 @@ export async function produceLoad(options: ProduceLoadOptions): Promise<LoadResu
       startTime: options.startTime,
       eventRate: options.eventRate ?? (options.rate || EVENT_RATE),
     }
-    const parts = await runParts(options, lanes)
+    const parts = await runParts(options, shards)
     const after = await Promise.all(topics.map((topic) => producer.endOffsets(topic)))
     return resultOf(topics, parts, before, after)
   } finally {
@@ -137,12 +137,12 @@ interface Parts extends LoadProgress {
 }
 
 /** Starts the threads, lets them begin together, and ends them all when one fails. */
-async function runParts(options: ProduceLoadOptions, lanes: LanesOptions): Promise<Parts> {
+async function runParts(options: ProduceLoadOptions, shards: ShardsOptions): Promise<Parts> {
   const { topics, rate, durationMs, codec = 0, signal } = options
   const { logger, ...kafka } = options.kafka
-  const shared: Omit<PartOptions, 'lanes'> = { topics, rate, durationMs, codec, requestTimeoutMs: kafka.requestTimeoutMs }
-  const threads = dealPartitions(lanes, threadsFor(options)).map((only): LoadThread => {
-    return startLoadThread({ kafka, part: { ...shared, lanes: { ...lanes, only } } }, logger)
+  const shared: Omit<PartOptions, 'shards'> = { topics, rate, durationMs, codec, requestTimeoutMs: kafka.requestTimeoutMs }
+  const threads = dealPartitions(shards, threadsFor(options)).map((only): LoadThread => {
+    return startLoadThread({ kafka, part: { ...shared, shards: { ...shards, only } } }, logger)
   })
   const acknowledged = () => threads.reduce((sum, thread) => sum + thread.acknowledged, 0)
   const ended = new AbortController()
@@ -181,8 +181,8 @@ function threadsFor({ threads, rate }: ProduceLoadOptions): number {
 }
 
 /** Partitions with events, spread over at most so many threads: the largest first, each to the thread that has least. */
-function dealPartitions(lanes: LanesOptions, threads: number): number[][] {
-  const shares = partitionShares(lanes)
+function dealPartitions(shards: ShardsOptions, threads: number): number[][] {
+  const shares = partitionShares(shards)
   const bySize = [...shares.keys()].filter((partition) => (shares[partition] ?? 0) > 0)
   bySize.sort((a, b) => (shares[b] ?? 0) - (shares[a] ?? 0))
   const dealt = Array.from({ length: Math.min(threads, bySize.length) }, () => ({ partitions: [] as number[], share: 0 }))
@@ -196,7 +196,9 @@ function dealPartitions(lanes: LanesOptions, threads: number): number[][] {
 
 function resultOf(topics: readonly string[], parts: Parts, before: readonly number[][], after: readonly number[][]): LoadResult {
   const { outcomes, events, seconds, cpuSeconds } = parts
-  const sent = new Map(outcomes.flatMap((part) => part.sent.map((lane) => [`${lane.topicIndex}/${lane.partition}`, lane.records] as const)))
+  const sent = new Map(
+    outcomes.flatMap((part) => part.sent.map((shard) => [`${shard.topicIndex}/${shard.partition}`, shard.records] as const)),
+  )
   const partitions = topics.flatMap((topic, topicIndex) =>
     [...(before[topicIndex] ?? []).keys()].map((partition) => {
       const startOffset = before[topicIndex]?.[partition] ?? 0
@@ -208,7 +210,7 @@ function resultOf(topics: readonly string[], parts: Parts, before: readonly numb
   const latencies = new Latencies()
   for (const { drawn, latencies: own } of outcomes) {
     for (const kind of ['impressions', 'clicks', 'invalid', 'duplicates'] as const) total[kind] += drawn[kind]
-    latencies.merge(new Latencies(own.counts, own.maxMs))
+    latencies.merge(new Latencies(own.histogram, own.maxMs))
   }
   const complete = partitions.every((one) => one.endOffset - one.startOffset === one.sent)
   return { events, seconds, ...total, latencyMs: latencies.figures(), cpuSeconds, threads: outcomes.length, partitions, complete }

@@ -63,7 +63,7 @@ async function produce({ kafka, part }: LoadJob, tell: (news: LoadNews) => void,
   try {
     const identity = await producer.connect()
     // They are there; this makes the client look for their leaders.
-    await producer.prepareTopics(part.topics, part.lanes.partitions, {})
+    await producer.prepareTopics(part.topics, part.shards.partitions, {})
     const load = new LoadPart(part, producer, identity)
     tell({ kind: 'ready' })
     await started

@@ -50,7 +50,7 @@ export interface PipelineOptions {
   readonly commitInterval: number
   readonly shutdownTimeout: number
   /** How often idleness, watermarks and the dictionaries are looked after, ms; 100 when not given. */
-  readonly maintainInterval?: number
+  readonly maintainIntervalMs?: number
   /** Expired products are looked for in so many steps a round, one at every maintenance; 300 when not given. */
   readonly sweepsPerRound?: number
   /** The run ends by itself when the source has delivered all there is. */
@@ -262,7 +262,7 @@ export class Pipeline {
     const { emitInterval } = this.#options
     let tickAt = this.#monotonic() + emitInterval
     while (this.state === 'running') {
-      await sleep(this.#options.maintainInterval ?? MAINTAIN_MS, this.#halt.signal)
+      await sleep(this.#options.maintainIntervalMs ?? MAINTAIN_MS, this.#halt.signal)
       if (this.state !== 'running') return
       await this.#intake.maintain()
       if (this.#monotonic() >= tickAt) {

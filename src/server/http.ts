@@ -1,21 +1,14 @@
 /**
- * Health and metrics over HTTP.
- *
- *   /livez    200 while the process answers at all
- *   /readyz   200 when the pipeline works; 503 with the reasons when it doesn't
- *   /metrics  Prometheus' text exposition
- *
- *   POST /savepoints {"name": …}     takes a savepoint of what this process has; answers when it is complete
- *   GET /savepoints                  those there are
- *   DELETE /savepoints/NAME          removes one
- *
- * Savepoints are for the loopback, or for who bears `http.token`.
+ * Health, metrics and savepoints over HTTP. routes.ts has what can be asked, guard.ts who may ask for savepoints. The index at `/` and the
+ * answer to an unknown path name the paths that this server has.
  */
-import fastify from 'fastify'
+import fastify, { type RouteHandlerMethod } from 'fastify'
 import { CtrError } from '../errors.ts'
 import { isReady } from '../metrics/metrics.ts'
 import type { Registry } from '../metrics/registry.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
+import { guard } from './guard.ts'
+import { pathsOf, ROUTES, type Route } from './routes.ts'
 import { addSavepoints, type SavepointActions } from './savepoints.ts'
 
 export interface ServerOptions {
@@ -46,16 +39,20 @@ export async function startServer({ host, port, registry, read, savepoints, toke
   // A scraper's idle keep-alive connection must not hold up the shutdown.
   const app = fastify({ forceCloseConnections: true, requestTimeout: REQUEST_MAX_MS, bodyLimit: BODY_MAX_BYTES })
   app.server.maxConnections = CONNECTIONS_MAX
-  app.get('/', () => ({ name: 'ctr', state: read().state, see: ['/livez', '/readyz', '/metrics'] }))
-  app.get('/livez', () => ({ live: true }))
-  app.get('/readyz', (_, reply) => {
+  const served = Object.values(ROUTES).filter(({ guarded }) => !guarded || savepoints !== undefined)
+  const see = pathsOf(served)
+  const add = ({ method, path }: Route & { readonly guarded: false }, handler: RouteHandlerMethod) =>
+    app.route({ method, url: path, handler })
+  add(ROUTES.index, () => ({ name: 'ctr', state: read().state, see }))
+  add(ROUTES.live, () => ({ live: true }))
+  add(ROUTES.ready, (_, reply) => {
     const stats = read()
     const ready = isReady(stats)
     return reply.code(ready ? 200 : 503).send({ ready, state: stats.state, reasons: stats.notReady })
   })
-  app.get('/metrics', async (_, reply) => reply.type(registry.contentType).send(await registry.expose()))
-  if (savepoints !== undefined) addSavepoints(app, savepoints, token)
-  app.setNotFoundHandler((_, reply) => reply.code(404).send({ error: 'not found', see: ['/livez', '/readyz', '/metrics'] }))
+  add(ROUTES.metrics, async (_, reply) => reply.type(registry.contentType).send(await registry.expose()))
+  if (savepoints !== undefined) addSavepoints(app, savepoints, guard(token, savepoints.group))
+  app.setNotFoundHandler((_, reply) => reply.code(404).send({ error: 'not found', see }))
   try {
     const url = await app.listen({ host, port })
     return { url: wildcard(host) ? url.replace(/^(http:\/\/)[^/]*(:\d+)$/, '$1localhost$2') : url, close: () => app.close() }

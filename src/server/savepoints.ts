@@ -1,7 +1,7 @@
-/** Savepoints over HTTP; http.ts has the routes and who may use them. */
-import { timingSafeEqual } from 'node:crypto'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+/** Savepoints over HTTP: routes.ts has what can be asked, guard.ts who may ask. */
+import type { FastifyInstance, FastifyReply, onRequestAsyncHookHandler, RouteHandlerMethod } from 'fastify'
 import { CtrError } from '../errors.ts'
+import { ROUTES, type Route } from './routes.ts'
 
 /** What the routes do. All reject with CtrError. */
 export interface SavepointActions {
@@ -15,56 +15,24 @@ export interface SavepointActions {
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 
-/** Adds the routes. Without a `token` only the loopback may use them, and no web page. */
-export function addSavepoints(app: FastifyInstance, actions: SavepointActions, token: string | undefined): void {
-  const guarded = {
-    onRequest: async (request: FastifyRequest, reply: FastifyReply) => refuse(request, reply, token, actions.group),
-  }
-  app.get('/savepoints', guarded, async (_, reply) => answer(reply, async () => ({ savepoints: await actions.list() })))
-  app.post('/savepoints', guarded, async (request, reply) => {
+/** Adds the routes, each behind `guard`. */
+export function addSavepoints(app: FastifyInstance, actions: SavepointActions, guard: onRequestAsyncHookHandler): void {
+  const add = ({ method, path }: Route & { readonly guarded: true }, handler: RouteHandlerMethod) =>
+    app.route({ method, url: path, onRequest: guard, handler })
+  add(ROUTES.savepointList, async (_, reply) => answer(reply, async () => ({ savepoints: await actions.list() })))
+  add(ROUTES.savepointTake, async (request, reply) => {
     const name = (request.body as { name?: unknown } | null | undefined)?.name
     if (typeof name !== 'string' || !NAME.test(name)) return badName(reply)
     return answer(reply, () => actions.create(name))
   })
-  app.delete<{ Params: { name: string } }>('/savepoints/:name', guarded, async ({ params }, reply) => {
-    if (!NAME.test(params.name)) return badName(reply)
+  add(ROUTES.savepointRemove, async (request, reply) => {
+    const { name } = request.params as { name: string }
+    if (!NAME.test(name)) return badName(reply)
     return answer(reply, async () => {
-      await actions.remove(params.name)
-      return { removed: params.name }
+      await actions.remove(name)
+      return { removed: name }
     })
   })
-}
-
-async function refuse(request: FastifyRequest, reply: FastifyReply, token: string | undefined, own: string): Promise<void> {
-  if (token !== undefined) {
-    if (bears(request.headers.authorization, token)) return misdirected(request, reply, own)
-    await reply.code(401).header('www-authenticate', 'Bearer').send({ error: 'send the header Authorization: Bearer, with http.token' })
-    return
-  }
-  if (isLocal(request)) return misdirected(request, reply, own)
-  await reply.code(403).send({ error: 'without http.token, savepoints are for the loopback only' })
-}
-
-async function misdirected(request: FastifyRequest, reply: FastifyReply, own: string): Promise<void> {
-  const { group } = request.query as { group?: unknown }
-  if (group !== undefined && group !== own) await reply.code(421).send({ error: `this pipeline is of group ${own}` })
-}
-
-function bears(header: string | undefined, token: string): boolean {
-  const given = Buffer.from(/^Bearer (.+)$/i.exec(header ?? '')?.[1] ?? '')
-  const wanted = Buffer.from(token)
-  return given.length === wanted.length && timingSafeEqual(given, wanted)
-}
-
-/**
- * From this machine, and for this machine: a page in a browser says where it is from or asks for another host (DNS rebinding), and a
- * reverse proxy says whom it speaks for.
- */
-function isLocal({ ip, headers }: FastifyRequest): boolean {
-  const relayed = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via'].some((name) => headers[name] !== undefined)
-  const host = (headers.host ?? '').replace(/:\d+$/, '')
-  const here = host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host)
-  return here && !relayed && headers.origin === undefined && (ip === '::1' || /^(?:::ffff:)?127\./.test(ip))
 }
 
 function badName(reply: FastifyReply): FastifyReply {

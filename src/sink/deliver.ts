@@ -10,6 +10,7 @@
  * The ledger goes its own way beside the rows, over the same connection, so that neither waits for the other.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
+import { type Backoff, backoffMs } from '../backoff.ts'
 import { applySchema, checkSchema, type TableTypes } from '../clickhouse/apply-schema.ts'
 import { CONTENT, TOO_LARGE, TOO_MANY_PARTS } from '../clickhouse/codes.ts'
 import { clickHouseCode, clickHouseReason, connect, type Endpoint, explainClickHouse, isAway } from '../clickhouse/connect.ts'
@@ -25,10 +26,10 @@ import { PARKED_MAX, Parking, type Verdict } from './parking.ts'
 import { type Outcome, place, type RefusedRow } from './place.ts'
 import { EncodedRows, type ResultRow, type RowRange } from './row-reader.ts'
 import { countEmitDelay, countFlush, countParked, countRetry } from './sink-stats.ts'
-import { type Lane, type TroubleReports, Troubles } from './troubles.ts'
+import { type TroubleReports, Troubles, type Work } from './troubles.ts'
 
-const BACKOFF_FIRST_MS = 100
-const BACKOFF_MAX_MS = 10_000
+/** With full jitter: anything up to the bound. */
+const BACKOFF: Backoff = { firstMs: 100, maxMs: 10_000, shares: [0, 1] }
 const FIXED_DELAY_MS = 2_000
 const HOLD_MS = 60_000
 const INTERVAL_WIDEST_MS = 10_000
@@ -62,14 +63,9 @@ export interface DeliveryOptions {
   readonly sleep?: typeof systemSleep
 }
 
-/** Wait before attempt `failures` + 1: anything up to a bound that doubles. */
-export function backoffMs(failures: number, random: () => number): number {
-  return random() * Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** (failures - 1))
-}
-
 export class Delivery {
   /** How long rows may wait for others to share an insert, ms: flushIntervalMs, or more while ClickHouse complains of too many parts. */
-  interval: number
+  intervalMs: number
   /** Rows of the batch under way that are not acknowledged. */
   pending = 0
 
@@ -85,13 +81,13 @@ export class Delivery {
   readonly #size: InsertSize
   readonly #now: () => number
   readonly #sleep: typeof systemSleep
-  /** In a row, of each lane. */
-  readonly #failures: Record<Lane, number> = { rows: 0, ledger: 0 }
+  /** In a row, by kind of work. */
+  readonly #failures: Record<Work, number> = { rows: 0, ledger: 0 }
 
   constructor(options: DeliveryOptions) {
     this.#options = options
     this.#endpoint = options.endpoint
-    this.interval = options.flushIntervalMs
+    this.intervalMs = options.flushIntervalMs
     this.#client = connect(options.endpoint, options.endpoint.database)
     this.#slots = new Float64Array(options.stats)
     this.#troubles = new Troubles(options.reports)
@@ -113,7 +109,7 @@ export class Delivery {
         if (!problem.retriable) throw problem
         failures++
         this.#troubles.set('rows', problem)
-        await this.#sleep(backoffMs(failures, random), signal)
+        await this.#sleep(backoffMs(failures, BACKOFF, random), signal)
       }
     }
   }
@@ -190,7 +186,7 @@ export class Delivery {
       }
       const ms = performance.now() - begun
       if (!isAway(error)) this.#size.failed(count, ms, code !== 0, TOO_LARGE.has(code), this.#now())
-      if (code === TOO_MANY_PARTS) this.interval = Math.max(this.interval, Math.min(this.interval * 2, INTERVAL_WIDEST_MS))
+      if (code === TOO_MANY_PARTS) this.intervalMs = Math.max(this.intervalMs, Math.min(this.intervalMs * 2, INTERVAL_WIDEST_MS))
       await this.#failed('rows', error)
       return signal.aborted ? 'stopped' : 'again'
     }
@@ -243,7 +239,7 @@ export class Delivery {
   }
 
   /** Whether the tables have the columns that rows are written for. `changed`: with other types than before; inserts follow. */
-  async #checkTable(lane: Lane): Promise<'sound' | 'changed' | CtrError> {
+  async #checkTable(work: Work): Promise<'sound' | 'changed' | CtrError> {
     const { signal } = this.#options
     while (!signal.aborted) {
       try {
@@ -251,7 +247,7 @@ export class Delivery {
       } catch (error) {
         const problem = explainClickHouse(error, this.#endpoint)
         if (!problem.retriable) return problem
-        await this.#failed(lane, problem)
+        await this.#failed(work, problem)
       }
     }
     return 'sound'
@@ -276,18 +272,18 @@ export class Delivery {
   #delivered(batch: Batch): void {
     const now = Date.now()
     for (const windowEnd of batch.firstEnds) countEmitDelay(this.#slots, (now - windowEnd) / 1000)
-    this.interval = Math.max(this.#options.flushIntervalMs, this.interval * 0.9)
+    this.intervalMs = Math.max(this.#options.flushIntervalMs, this.intervalMs * 0.9)
     this.pending = 0
     this.#troubles.clear('rows')
   }
 
-  async #failed(lane: Lane, error: unknown): Promise<void> {
+  async #failed(work: Work, error: unknown): Promise<void> {
     const { maxRetries, random, signal } = this.#options
     const problem = explainClickHouse(error, this.#endpoint)
-    const failures = ++this.#failures[lane]
+    const failures = ++this.#failures[work]
     countRetry(this.#slots)
-    if (!problem.retriable || failures > maxRetries) this.#troubles.set(lane, problem)
-    await this.#sleep(problem.retriable ? backoffMs(failures, random) : FIXED_DELAY_MS, signal)
+    if (!problem.retriable || failures > maxRetries) this.#troubles.set(work, problem)
+    await this.#sleep(problem.retriable ? backoffMs(failures, BACKOFF, random) : FIXED_DELAY_MS, signal)
   }
 }
 

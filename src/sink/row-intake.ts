@@ -13,7 +13,7 @@ import { BLOCK } from '../ring/layout.ts'
 import { RingReader } from '../ring/ring-reader.ts'
 import { Batch } from './batch.ts'
 
-export class Intake {
+export class RowIntake {
   readonly readers: readonly RingReader[]
   /** Highest barrier that every ring has given; -1 before the first. All its rows are in batches taken or in the one filling. */
   barrier = -1

@@ -1,6 +1,6 @@
 /**
- * Trouble of several lanes (rows, ledger) as one state for main: told when it begins or becomes one of another kind, once whatever the
- * number of lanes it is in, and over when no lane has any. What ClickHouse says may differ from attempt to attempt (sizes, counts): trouble
+ * Trouble of several kinds of work (rows, ledger) as one state for main: told when it begins or becomes one of another kind, once however
+ * much of the work has it, and over when none has any. What ClickHouse says may differ from attempt to attempt (sizes, counts): trouble
  * with the same code of ClickHouse is of one kind, and so is any other whose words are the same but for numbers.
  */
 
@@ -14,30 +14,30 @@ export interface TroubleReports {
 }
 
 /** Work that fails by itself. */
-export type Lane = 'rows' | 'ledger'
+export type Work = 'rows' | 'ledger'
 
 export class Troubles {
   readonly #reports: TroubleReports
-  readonly #lanes = new Map<Lane, CtrError>()
+  readonly #troubled = new Map<Work, CtrError>()
   #told: string | undefined
 
   constructor(reports: TroubleReports) {
     this.#reports = reports
   }
 
-  set(lane: Lane, problem: CtrError): void {
+  set(work: Work, problem: CtrError): void {
     // The newest is told.
-    this.#lanes.delete(lane)
-    this.#lanes.set(lane, problem)
+    this.#troubled.delete(work)
+    this.#troubled.set(work, problem)
     this.#tell()
   }
 
-  clear(lane: Lane): void {
-    if (this.#lanes.delete(lane)) this.#tell()
+  clear(work: Work): void {
+    if (this.#troubled.delete(work)) this.#tell()
   }
 
   #tell(): void {
-    const problem = [...this.#lanes.values()].at(-1)
+    const problem = [...this.#troubled.values()].at(-1)
     const kind = problem === undefined ? undefined : kindOf(problem)
     if (kind === this.#told) return
     this.#told = kind

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { BATCH_HEADER_BYTES, CONTROL, RecordBatchWriter, TRANSACTIONAL } from '../../src/batch/record-batch-writer.ts'
+import { BATCH_HEADER_BYTES, CONTROL, TRANSACTIONAL } from '../../src/batch/record-batch.ts'
+import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
 import { decodeBatches } from '../support/kafkajs-decoder.ts'
 
 const T = 1_659_304_800_025

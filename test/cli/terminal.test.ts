@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { renderTable } from '../../src/cli/table.ts'
 import { fit } from '../../src/cli/terminal.ts'
 import { formatBytes, formatCount, formatRatio, formatSpan, formatTime } from '../../src/text.ts'
 
@@ -49,6 +50,11 @@ test.each([
   ['日本語', 5, '日本…'],
   ['日本語', 4, '日… '],
   ['a\u001b[2Jb', 7, 'a?[2Jb '],
+  ['e\u0301e\u0301e\u0301', 3, 'e\u0301e\u0301e\u0301'],
+  ['e\u0301e\u0301e\u0301', 2, 'e\u0301…'],
+  ['\u{1f44d}\u{1f3fd}b', 4, '\u{1f44d}\u{1f3fd}b '],
+  ['\u{1f1e9}\u{1f1ea}bc', 3, '\u{1f1e9}\u{1f1ea}…'],
+  ['\u{1f1e9}\u{1f1ea}bc', 2, '… '],
   ['', 2, '  '],
   ['abc', 0, ''],
 ])('%j fits %d columns as %j', (text, columns, shown) => {
@@ -63,4 +69,13 @@ test('plain text takes exactly the columns it is given', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme-ascii', maxLength: 60 }), fc.nat(50), (text, columns) => fit(text, columns).length === columns),
   )
+})
+
+test('columns of a table line up however wide its characters are', () => {
+  const columns = [{ name: 'id' }, { name: 'n', right: true }, { name: 'end' }]
+  const rows = [
+    ['日本', '1', 'x'],
+    ['e\u0301', '１２', ''],
+  ]
+  expect(renderTable(columns, rows)).toEqual(['id       n  end', '日本     1  x', 'e\u0301     １２'])
 })

@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import { CONTENT, DENIED, PASSING } from '../../src/clickhouse/codes.ts'
 import { clickHouseCode, clickHouseReason, type Endpoint, explainClickHouse, isAway } from '../../src/clickhouse/connect.ts'
 import { CtrError } from '../../src/errors.ts'
-import { backoffMs } from '../../src/sink/deliver.ts'
 
 const endpoint: Endpoint = {
   url: 'http://db:8123',
@@ -74,11 +73,4 @@ test('a server is away when nothing could be sent', () => {
 test('no code both passes and speaks of content, or of the user', () => {
   const codes = [...PASSING, ...DENIED, ...CONTENT]
   expect(new Set(codes).size).toBe(codes.length)
-})
-
-test('backoff doubles its bound from 100 ms to 10 s, with full jitter', () => {
-  const bounds = Array.from({ length: 10 }, (_, i) => backoffMs(i + 1, () => 1))
-  expect(bounds).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000])
-  expect(backoffMs(5, () => 0)).toBe(0)
-  expect(backoffMs(2000, () => 0.5)).toBe(5000)
 })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CODEC } from '../../src/batch/codecs.ts'
+import { CODEC } from '../../src/batch/codec.ts'
 import { REASON, REASONS } from '../../src/format/reasons.ts'
 import { Cursor } from '../../src/ingest/cursor.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'

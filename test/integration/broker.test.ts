@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CODEC } from '../../src/batch/codecs.ts'
+import { CODEC } from '../../src/batch/codec.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
 import { type Broker, SASL_USERS, startBroker } from '../../workshop/kafka-broker.ts'

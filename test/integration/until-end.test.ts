@@ -1,7 +1,7 @@
 /** Whole bounded runs, `ctr run --until-end`: Kafka in, ClickHouse out, row by row as the oracle has it. */
 import kafkajs, { type Producer } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { CODEC } from '../../src/batch/codecs.ts'
+import { CODEC } from '../../src/batch/codec.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, workFolder } from '../../workshop/engine-process.ts'
 import { fresh, plainClient } from '../../workshop/kafka-harness.ts'

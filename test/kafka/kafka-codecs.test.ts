@@ -1,6 +1,8 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CODEC, compress, decompress } from '../../src/batch/codecs.ts'
+import { CODEC } from '../../src/batch/codec.ts'
+import { compress } from '../../src/batch/compress.ts'
+import { decompress } from '../../src/batch/decompress.ts'
 import { createTopics, fresh, plainClient, produce, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 

@@ -18,7 +18,7 @@ export interface Plan {
   readonly stateTtl: number
   readonly emitInterval: number
   readonly commitInterval: number
-  readonly maintainInterval: number
+  readonly maintainIntervalMs: number
   readonly shutdownTimeout: number
   readonly checkpointInterval: number
   readonly checkpointTimeout: number
@@ -70,7 +70,7 @@ export function makePlan(random: Random): Plan {
     stateTtl: pick(0, 20_000, 3_600_000),
     emitInterval: pick(50, 200, 1_000),
     commitInterval: pick(50, 200, 1_000, 3_000),
-    maintainInterval: pick(20, 100),
+    maintainIntervalMs: pick(20, 100),
     shutdownTimeout: pick(2_000, 30_000),
     checkpointInterval: pick(100, 500, 2_000),
     checkpointTimeout: hurried ? 1_000 : pick(1_000, 10_000),

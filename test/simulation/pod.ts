@@ -77,7 +77,7 @@ export class Pod implements Owner {
       ringBytes: options.ringBytes,
       emitInterval: plan.emitInterval,
       commitInterval: plan.commitInterval,
-      maintainInterval: plan.maintainInterval,
+      maintainIntervalMs: plan.maintainIntervalMs,
       sweepsPerRound: 3,
       shutdownTimeout: plan.shutdownTimeout,
       bounded: options.bounded,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { BLOCK, createRing, ringFill } from '../../src/ring/layout.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
-import { Intake } from '../../src/sink/row-intake.ts'
+import { RowIntake } from '../../src/sink/row-intake.ts'
 
 const DAY = 86_400_000
 
@@ -16,7 +16,7 @@ function setUp(rings: number, batchRows: number) {
   }
   const barrier = (ring: number, number: number) => expect(writers[ring]!.tryPut(BLOCK.barrier, 0, number)).toBe(true)
   const end = (ring: number) => expect(writers[ring]!.tryPut(BLOCK.end, 0)).toBe(true)
-  return { memory, intake: new Intake(memory, batchRows), rows, barrier, end }
+  return { memory, intake: new RowIntake(memory, batchRows), rows, barrier, end }
 }
 
 test('blocks of all rings follow each other in the batch, bytes and counts intact', () => {

@@ -31,7 +31,7 @@ test('numbers in the words make no other kind; another code of ClickHouse does, 
   expect(told).toEqual(['300 parts', 'memory', 'away since 10 s', 'away'])
 })
 
-test('trouble in two lanes is over when both are out of it, and what is left is told', () => {
+test('trouble of two kinds of work is over when both are out of it, and what is left is told', () => {
   const { told, troubles } = recorded()
   troubles.set('rows', away())
   troubles.set('ledger', away())

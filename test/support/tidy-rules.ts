@@ -58,6 +58,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   selftest: ['clickhouse', 'config/load.ts', 'kafka', 'load', 'run/clients.ts', 'store/open-store.ts'],
   cli: [
+    'batch/codec.ts',
     'checkpoint',
     'clickhouse',
     'config',
@@ -77,6 +78,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** What every folder may import. */
 export const COMMON: readonly string[] = [
   'assert.ts',
+  'backoff.ts',
   'clock.ts',
   'errors.ts',
   'histogram.ts',

@@ -1,33 +1,20 @@
 /**
- * The compression codecs of Kafka's record batches, both ways: 1 gzip, 2 snappy (raw, or in the framing of snappy-java), 3 lz4 (frame
- * format), 4 zstd. Bytes in, bytes out; a result never shares memory with its input. What is decompressed lies in a buffer of an
+ * Decompresses the records of a batch: bytes in, bytes out. A result never shares memory with its input and lies in a buffer of an
  * OutputPool.
  *
  * What comes out is bounded (DECOMPRESSED_MAX_BYTES), so that a small hostile batch can't take all memory. Snappy and lz4 are decoded here
  * and not by a package, because the packages write past the end, or accept truncated input, without a word. Their checksums aren't read:
  * the batch's own CRC covers the compressed bytes.
  */
-import { gzipSync, zstdCompressSync } from 'node:zlib'
-import snappy from 'snappyjs'
 import { CtrError } from '../errors.ts'
+import { CODEC, LZ4_STORED, XERIAL_HEADER_BYTES, XERIAL_MAGIC } from './codec.ts'
 import { gunzip, unzstd } from './inflater.ts'
-import { encodeLz4Block, LZ4_TABLE_LENGTH } from './lz4-block.ts'
 import { OutputPool } from './output-pool.ts'
-
-/** Codec numbers as in the attributes of a record batch. */
-export const CODEC = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const
 
 /** The most that one record batch may decompress to. */
 export const DECOMPRESSED_MAX_BYTES = 256 * 1024 * 1024
 
-const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])
-const XERIAL_HEADER_BYTES = 16
-const XERIAL_BLOCK_BYTES = 32 * 1024
 const LZ4_MAGIC = 0x184d2204
-const LZ4_STORED = 0x80000000
-const LZ4_BLOCK_BYTES = 64 * 1024
-/** Magic, version 1 with independent blocks, blocks of 64 KiB, checksum of these two bytes. */
-const LZ4_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
 /** Up to here a copy word by word beats a call. */
 const LONG_COPY_BYTES = 128
 
@@ -54,24 +41,6 @@ export function decompress(codec: number, bytes: Uint8Array, pool = new OutputPo
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
     throw new CtrError('CTR_KAFKA_CORRUPT_BATCH', `records of ${bytes.length} bytes, codec ${codec}: ${reason}`, { cause })
-  }
-}
-
-/** Compresses the records of a batch, in the way Java clients do. */
-export function compress(codec: number, bytes: Uint8Array): Uint8Array {
-  switch (codec) {
-    case CODEC.none:
-      return new Uint8Array(bytes)
-    case CODEC.gzip:
-      return gzipSync(bytes)
-    case CODEC.snappy:
-      return snappyFrame(bytes)
-    case CODEC.lz4:
-      return lz4Frame(bytes)
-    case CODEC.zstd:
-      return zstdCompressSync(bytes)
-    default:
-      throw new RangeError(`codec ${codec} is not one of ${JSON.stringify(CODEC)}`)
   }
 }
 
@@ -257,37 +226,4 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
 function allocate(pool: OutputPool, size: number): Buffer {
   if (size > DECOMPRESSED_MAX_BYTES) throw new RangeError(`${size} bytes decompressed, at most ${DECOMPRESSED_MAX_BYTES} are allowed`)
   return pool.take(size)
-}
-
-function snappyFrame(bytes: Uint8Array): Uint8Array {
-  const header = Buffer.alloc(XERIAL_HEADER_BYTES)
-  XERIAL_MAGIC.copy(header)
-  header.writeInt32BE(1, 8)
-  header.writeInt32BE(1, 12)
-  const parts: Uint8Array[] = [header]
-  for (let at = 0; at < bytes.length; at += XERIAL_BLOCK_BYTES) {
-    const block = snappy.compress(new Uint8Array(bytes.subarray(at, at + XERIAL_BLOCK_BYTES)))
-    const length = Buffer.alloc(4)
-    length.writeInt32BE(block.length)
-    parts.push(length, block)
-  }
-  return Buffer.concat(parts)
-}
-
-function lz4Frame(bytes: Uint8Array): Uint8Array {
-  const parts: Uint8Array[] = [LZ4_HEADER]
-  const table = new Int32Array(LZ4_TABLE_LENGTH)
-  for (let at = 0; at < bytes.length; at += LZ4_BLOCK_BYTES) {
-    const end = Math.min(at + LZ4_BLOCK_BYTES, bytes.length)
-    const length = end - at
-    // At worst a length byte for every 255 literals, and the token.
-    const block = Buffer.alloc(4 + length + Math.ceil(length / 255) + 16)
-    const size = encodeLz4Block(bytes, at, end, block, 4, table) - 4
-    const gained = size < length
-    if (!gained) block.set(bytes.subarray(at, end), 4)
-    block.writeUInt32LE(gained ? size : length + LZ4_STORED)
-    parts.push(block.subarray(0, 4 + (gained ? size : length)))
-  }
-  parts.push(Buffer.alloc(4))
-  return Buffer.concat(parts)
 }
