@@ -9,7 +9,7 @@
  * Rows that ClickHouse refuses for what they hold are told as `parked` before the first barrier behind them. The ledger is written beside
  * all this, one order after another, from `ready` until the thread is terminated: `ended` does not end it.
  *
- * A failing ClickHouse stops the reading of rings (intake.ts) and is retried for ever (deliver.ts): `trouble`, later `recovered`.
+ * A failing ClickHouse stops the reading of rings (row-intake.ts) and is retried for ever (deliver.ts): `trouble`, later `recovered`.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../assert.ts'
@@ -17,7 +17,7 @@ import type { Endpoint } from '../clickhouse/connect.ts'
 import { CtrError, type CtrErrorCode } from '../errors.ts'
 import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
 import { Delivery, type ParkedRow } from './deliver.ts'
-import { Intake } from './row-intake.ts'
+import { RowIntake } from './row-intake.ts'
 import { setPending } from './sink-stats.ts'
 
 /** The thread's workerData. */
@@ -94,7 +94,7 @@ port.on('message', (order: SinkOrder) => {
 try {
   await prepared
   report({ kind: 'ready' })
-  await run(new Intake(data.rings, data.batchRows))
+  await run(new RowIntake(data.rings, data.batchRows))
 } catch (error) {
   if (!(error instanceof CtrError)) throw error
   report(failure('failed', error))
@@ -102,7 +102,7 @@ try {
   port.close()
 }
 
-async function run(intake: Intake): Promise<void> {
+async function run(intake: RowIntake): Promise<void> {
   const waiting = intake.readers.map(() => false)
   let away = false
   /** Barriers whose rows are all in batches sent, acknowledged, told. */
@@ -146,7 +146,7 @@ async function run(intake: Intake): Promise<void> {
 }
 
 /** Lets every ring that is read wake the loop, once. */
-function listen(intake: Intake, waiting: boolean[]): void {
+function listen(intake: RowIntake, waiting: boolean[]): void {
   for (let ring = 0; ring < waiting.length; ring++) {
     if (waiting[ring] || intake.hasEnded(ring)) continue
     waiting[ring] = true

@@ -5,7 +5,7 @@
 
 import { CtrError } from '../../src/errors.ts'
 import type { ParkedRow } from '../../src/sink/deliver.ts'
-import { Intake } from '../../src/sink/row-intake.ts'
+import { RowIntake } from '../../src/sink/row-intake.ts'
 import type { Sink } from '../../src/sink/sink.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
 import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
@@ -74,7 +74,7 @@ export class SimulatedSink implements Sink {
   readonly #world: World
   readonly #clickHouse: ClickHouse
   readonly #pod: Owner
-  readonly #intake: Intake
+  readonly #intake: RowIntake
   readonly #stats = createSinkStats()
   readonly #ended = Promise.withResolvers<void>()
   readonly #stopped = Promise.withResolvers<void>()
@@ -91,7 +91,7 @@ export class SimulatedSink implements Sink {
     this.#world = world
     this.#clickHouse = clickHouse
     this.#pod = pod
-    this.#intake = new Intake(rings, 1 + world.random.below(200))
+    this.#intake = new RowIntake(rings, 1 + world.random.below(200))
     this.ready = world.pause(world.latency())
     this.ended = this.#ended.promise
     this.ended.catch(() => {})

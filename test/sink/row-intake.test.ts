@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import { BLOCK, createRing, ringFill } from '../../src/ring/layout.ts'
+import { createRing, ringFill } from '../../src/ring/layout.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
-import { Intake } from '../../src/sink/row-intake.ts'
+import { beginRows, passBarrier, passEnd, publishRows, rowsStart } from '../../src/ring/row-blocks.ts'
+import { RowIntake } from '../../src/sink/row-intake.ts'
 
 const DAY = 86_400_000
 
@@ -10,13 +11,13 @@ function setUp(rings: number, batchRows: number) {
   const writers = memory.map((ring) => new RingWriter(ring))
   const rows = (ring: number, count: number, windowEnd = 10_000, first = 0, bytes = [1, 2, 3, 4, 5]) => {
     const writer = writers[ring]!
-    expect(writer.tryOpen(BLOCK.rows, 0, 2)).toBe(true)
-    writer.bytes.set(bytes, writer.payload * 4)
-    writer.close(2, count, first, bytes.length, windowEnd)
+    expect(beginRows(writer, 0, bytes.length)).toBe(true)
+    writer.bytes.set(bytes, rowsStart(writer))
+    publishRows(writer, count, bytes.length, windowEnd, first === 1)
   }
-  const barrier = (ring: number, number: number) => expect(writers[ring]!.tryPut(BLOCK.barrier, 0, number)).toBe(true)
-  const end = (ring: number) => expect(writers[ring]!.tryPut(BLOCK.end, 0)).toBe(true)
-  return { memory, intake: new Intake(memory, batchRows), rows, barrier, end }
+  const barrier = (ring: number, number: number) => expect(passBarrier(writers[ring]!, number)).toBe(true)
+  const end = (ring: number) => expect(passEnd(writers[ring]!)).toBe(true)
+  return { memory, intake: new RowIntake(memory, batchRows), rows, barrier, end }
 }
 
 test('blocks of all rings follow each other in the batch, bytes and counts intact', () => {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
+import { createInflow } from '../../src/ingest/inflow.ts'
 import { Ingest } from '../../src/ingest/ingest.ts'
-import { Intake } from '../../src/ingest/intake.ts'
+import { putTick } from '../../src/ring/blocks.ts'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
-import type { Source } from '../../src/source/source.ts'
+import { Rings } from '../../src/ring/rings.ts'
 import { encodeBatch, RULES } from '../../workshop/memory-run.ts'
 
 const NOW = 1_700_000_000_000
@@ -17,7 +18,8 @@ function bench(bounded = false) {
   const letters = { full: false, reject: () => {} }
   const time = { now: NOW }
   const asked: string[] = []
-  const intake = new Intake({
+  const note = (kind: string) => (topicIndex: number) => void asked.push(`${kind} ${topicIndex}`)
+  const { owned, broadcasts, deliveries, upkeep } = createInflow({
     rules,
     topics: ['a', 'b'],
     stateTtl: 1000,
@@ -26,17 +28,16 @@ function bench(bounded = false) {
     writers,
     ingest: new Ingest(rules, ['a', 'b'], new EventBlocks(writers), letters),
     lettersRoom: async () => {},
-    ringRoom: (worker) => writers[worker]!.waitRoomAsync(1000),
+    ringRoom: (ring) => writers[ring]!.waitRoomAsync(1000),
+    source: {
+      pause: note('pause'),
+      resume: note('resume'),
+      refreshEndOffsets: async (partitions) => void asked.push(`ends of ${partitions.map(({ topicIndex }) => topicIndex)}`),
+    },
     begin: async () => new Map(),
     clock: () => time.now,
     onFailed: () => {},
   })
-  const note = (kind: string) => (topicIndex: number) => void asked.push(`${kind} ${topicIndex}`)
-  intake.bind({
-    pause: note('pause'),
-    resume: note('resume'),
-    refreshEndOffsets: async (partitions) => void asked.push(`ends of ${partitions.map(({ topicIndex }) => topicIndex)}`),
-  } as Partial<Source> as Source)
   const reader = new RingReader(ring)
   const kinds = () => {
     const seen: string[] = []
@@ -45,25 +46,29 @@ function bench(bounded = false) {
     reader.release()
     return seen
   }
+  const rings = new Rings(writers)
+  const fill = () => {
+    while (putTick(rings)) {}
+  }
   const assign = (topicIndex: number, partition: number, endOffset?: number) =>
-    intake.assigned([{ topicIndex, partition, position: 0, maxEventTime: undefined, endOffset }])
+    deliveries.assigned([{ topicIndex, partition, position: 0, maxEventTime: undefined, endOffset }])
   const feed = (topicIndex: number, offset: number, at: number, partition = 0) => {
     const value = Buffer.from(`{"user_id":"u","product_id":"p","event_type":"click","timestamp":${at}}`)
     const bytes = new Uint8Array(encodeBatch([{ topic: 'a', partition, offset, recordTimestamp: at, value }]))
-    return intake.batch({ topicIndex, partition, bytes, start: 0, end: bytes.length })
+    return deliveries.batch({ topicIndex, partition, bytes, start: 0, end: bytes.length })
   }
-  return { intake, writers, time, asked, kinds, assign, feed }
+  return { owned, broadcasts, deliveries, upkeep, time, asked, kinds, fill, assign, feed }
 }
 
 describe('a task that has left', () => {
   test('is dropped once in the workers, however many wait to tell them', async () => {
-    const { intake, writers, kinds, assign, feed } = bench()
+    const { deliveries, upkeep, kinds, fill, assign, feed } = bench()
     assign(0, 0)
     assign(0, 1)
     assign(0, 2)
-    while (writers[0]!.tryPut(BLOCK.tick, 9)) {}
-    intake.revoked([1, 2].map((partition) => ({ topicIndex: 0, partition })))
-    const waiting = [intake.maintain(), feed(0, 0, NOW), feed(0, 1, NOW + 1)]
+    fill()
+    deliveries.revoked([1, 2].map((partition) => ({ topicIndex: 0, partition })))
+    const waiting = [upkeep.maintain(), feed(0, 0, NOW), feed(0, 1, NOW + 1)]
     await new Promise(setImmediate)
     kinds()
     await Promise.all(waiting)
@@ -71,26 +76,28 @@ describe('a task that has left', () => {
   })
 
   test('and could not be told of before the run was stopped holds no delivery up', async () => {
-    const { intake, writers, assign, feed } = bench()
+    const { owned, broadcasts, deliveries, fill, assign, feed } = bench()
     assign(0, 0)
     assign(0, 1)
-    while (writers[0]!.tryPut(BLOCK.tick, 9)) {}
-    intake.revoked([{ topicIndex: 0, partition: 1 }])
-    intake.stop()
+    fill()
+    deliveries.revoked([{ topicIndex: 0, partition: 1 }])
+    broadcasts.stop()
     await feed(0, 0, NOW)
-    expect(intake.partitions[0]).toMatchObject({ read: 0 })
+    expect(owned.partitions[0]).toMatchObject({ read: 0 })
   })
 
   test('ends a bounded run when what is left has ended', async () => {
-    const { intake } = bench(true)
-    intake.assigned([0, 1].map((partition) => ({ topicIndex: 0, partition, position: 0, maxEventTime: undefined, endOffset: partition })))
+    const { deliveries } = bench(true)
+    deliveries.assigned(
+      [0, 1].map((partition) => ({ topicIndex: 0, partition, position: 0, maxEventTime: undefined, endOffset: partition })),
+    )
     let ended = false
-    void intake.ended.then(() => {
+    void deliveries.ended.then(() => {
       ended = true
     })
     await new Promise(setImmediate)
     expect(ended).toBe(false)
-    intake.revoked([{ topicIndex: 0, partition: 1 }])
+    deliveries.revoked([{ topicIndex: 0, partition: 1 }])
     await new Promise(setImmediate)
     expect(ended).toBe(true)
   })
@@ -99,52 +106,52 @@ describe('a task that has left', () => {
 describe('an idle partition', () => {
   const idle = async () => {
     const made = bench()
-    made.intake.assigned(
+    made.deliveries.assigned(
       [0, 1].map((topicIndex) => ({ topicIndex, partition: 0, position: 0, maxEventTime: undefined, endOffset: undefined })),
     )
     made.time.now += 200
-    made.intake.endOffset(0, 0, 0)
+    made.deliveries.endOffset(0, 0, 0)
     await made.feed(1, 0, NOW)
-    await made.intake.maintain()
-    expect(made.intake.partitions.map((partition) => partition.idle)).toEqual([true, false])
+    await made.upkeep.maintain()
+    expect(made.owned.partitions.map((partition) => partition.idle)).toEqual([true, false])
     return made
   }
 
   test('awakes when the broker says that there is more', async () => {
-    const { intake } = await idle()
-    intake.endOffset(0, 0, 1)
-    expect(intake.partitions[0]).toMatchObject({ idle: false })
+    const { deliveries, owned } = await idle()
+    deliveries.endOffset(0, 0, 1)
+    expect(owned.partitions[0]).toMatchObject({ idle: false })
   })
 
   test('awakes when it is paused, because nothing can be heard from it then', async () => {
-    const { intake, feed, asked } = await idle()
-    intake.partitions[0]!.maxEventTime = NOW + 50_000
+    const { owned, feed, asked } = await idle()
+    owned.partitions[0]!.maxEventTime = NOW + 50_000
     await feed(1, 1, NOW + 1)
     expect(asked).toContain('pause 0')
-    expect(intake.partitions[0]).toMatchObject({ paused: true, idle: false })
+    expect(owned.partitions[0]).toMatchObject({ paused: true, idle: false })
   })
 
   test('is asked about again and again, and is not idle any more when nobody answers', async () => {
-    const { intake, time, asked } = await idle()
+    const { owned, upkeep, time, asked } = await idle()
     time.now += 2000
-    await intake.maintain()
+    await upkeep.maintain()
     expect(asked.some((one) => one.startsWith('ends of 0'))).toBe(true)
     time.now += 20_000
-    await intake.maintain()
-    expect(intake.partitions[0]).toMatchObject({ idle: false })
+    await upkeep.maintain()
+    expect(owned.partitions[0]).toMatchObject({ idle: false })
   })
 })
 
 test('after the process stood still, nobody is idle by what was heard before', async () => {
-  const { intake, time, assign } = bench()
+  const { deliveries, upkeep, owned, time, assign } = bench()
   assign(0, 0)
-  await intake.maintain()
+  await upkeep.maintain()
   time.now += 60_000
-  intake.endOffset(0, 0, 0) // a response that had waited in the socket
-  await intake.maintain()
-  expect(intake.partitions[0]!.idle).toBe(false)
+  deliveries.endOffset(0, 0, 0) // a response that had waited in the socket
+  await upkeep.maintain()
+  expect(owned.partitions[0]!.idle).toBe(false)
   time.now += 150
-  intake.endOffset(0, 0, 0)
-  await intake.maintain()
-  expect(intake.partitions[0]!.idle).toBe(true)
+  deliveries.endOffset(0, 0, 0)
+  await upkeep.maintain()
+  expect(owned.partitions[0]!.idle).toBe(true)
 })
