@@ -59,7 +59,8 @@ function twoThreads(blocks: number): Stage {
 function push(writer: RingWriter): boolean {
   if (!beginEvents(writer, 0, EVENTS_PER_BLOCK)) return false
   const { words, payload } = writer
-  for (let i = 0; i < EVENTS_PER_BLOCK * EVENT_WORDS; i++) words[payload + i] = i
+  const count = EVENTS_PER_BLOCK * EVENT_WORDS
+  for (let i = 0; i < count; i++) words[payload + i] = i
   publishEvents(writer, EVENTS_PER_BLOCK, 0)
   writer.wake()
   return true

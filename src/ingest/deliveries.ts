@@ -142,7 +142,7 @@ export class Deliveries implements SourceHandler {
     partition.lastRecordAt = this.#options.clock()
     partition.idle = false
     const cursor = new Cursor(task, partition, bytes, start, end)
-    const status = this.#options.ingest.run(cursor)
+    const status = this.#read(cursor)
     if (status !== DONE || !this.#upkeep.tryAdvance(task)) return this.#readRest(cursor, status)
     this.#checkEnd(partition)
     return undefined
@@ -177,9 +177,20 @@ export class Deliveries implements SourceHandler {
     this.#options.onFailed(error)
   }
 
+  #read(cursor: Cursor): IngestStatus {
+    const { partition } = cursor
+    const from = partition.position
+    const status = this.#options.ingest.run(cursor)
+    assert(partition.position >= from, "a partition's position never goes back", {
+      task: partition.partition,
+      from,
+      to: partition.position,
+    })
+    return status
+  }
+
   async #readRest(cursor: Cursor, first: IngestStatus): Promise<void> {
-    const { ingest } = this.#options
-    for (let status = first; status !== DONE; status = ingest.run(cursor)) {
+    for (let status = first; status !== DONE; status = this.#read(cursor)) {
       if (status === MANY_WINDOWS) await this.#upkeep.advance(cursor.task)
       else await this.#roomFor(status)
       if (this.#broadcasts.stopped || !this.#owned.partitions.includes(cursor.partition)) return

@@ -197,7 +197,9 @@ export class EventCounter {
     const end = start + windowSize
     const lateAt = end + allowedLateness + outOfOrderness
     if (times[MAX_TIME]! >= lateAt || end + allowedLateness <= cursor.task.time.published) return false
-    const offset = offsetOf(records, recordAt, header.baseOffset)
+    // What a damaged record says of itself must not move the low-water mark out of what is being read.
+    const said = offsetOf(records, recordAt, header.baseOffset)
+    const offset = said >= partition.position && said <= header.lastOffset ? said : partition.position
     const { window, made } = partition.enterWindow(end, offset, times[MAX_TIME]!, unread)
     if (made) this.#entered++
     cursor.enterWindow(window, start, end, lateAt)

@@ -169,7 +169,7 @@ export class Ingest {
       if (!sure && status === DONE) status = this.#readUnsure(cursor, parsed)
     }
     if (status === DONE) {
-      partition.position = Math.min(header.lastOffset + 1, partition.boundOffset)
+      partition.position = Math.max(partition.position, Math.min(header.lastOffset + 1, partition.boundOffset))
       if (cursor.records !== cursor.bytes) this.#outputs.giveBack(cursor.records)
       cursor.records = cursor.bytes
     } else this.#stopAt(cursor)

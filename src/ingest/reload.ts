@@ -4,6 +4,7 @@
  *
  * Nobody else may put anything of the task into the rings until this has resolved. Between blocks it waits for room.
  */
+import { assert } from '../assert.ts'
 import type { DecodedPane, DecodedTask } from '../checkpoint/task-object-reader.ts'
 import { hashProduct } from '../format/hash.ts'
 import { beginCells, cellsMaxOf, publishCells, putCell, putProduct } from '../ring/blocks.ts'
@@ -24,6 +25,8 @@ export async function reload(
   room: (worker: number) => Promise<boolean>,
 ): Promise<void> {
   const { bytes, starts, count } = state.products
+  const begun = { task: time.task, partitions: time.partitions.length, products: dictionary.size }
+  assert(begun.partitions === 0 && begun.products === 0, 'a task is put back before anything of it is read', begun)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const entries = new Int32Array(count)
   for (let product = 0; product < count; product++) {
@@ -40,7 +43,10 @@ export async function reload(
   }
   for (const pane of state.panes) {
     if (!open.has(pane.end)) continue
-    for (const product of pane.products) dictionary.touch(entries[product]!, pane.end)
+    for (const product of pane.products) {
+      assert(product < count, 'a kept cell counts a product that is kept with it', { task: time.task, start: pane.start, product, count })
+      dictionary.touch(entries[product]!, pane.end)
+    }
     for (let worker = 0; worker < writers.length; worker++) {
       const cells = cellsOf(worker, pane, entries, dictionary)
       const writer = writers[worker]!

@@ -116,6 +116,15 @@ test('a barrier is reached when the last ring gives it, and a ring ahead does no
   expect(intake.barrier).toBe(2)
 })
 
+test('a barrier that does not come in its turn is a bug', () => {
+  const { intake, barrier } = setUp(2, 10)
+  barrier(0, 2)
+  barrier(1, 1)
+  intake.read(0)
+  barrier(0, 2)
+  expect(() => intake.read(0)).toThrow('the barriers of a ring come in the order of their numbers {"ring":0,"number":2,"last":2}')
+})
+
 test('a barrier behind rows that find no place is not reached before they do', () => {
   const { intake, rows, barrier } = setUp(1, 1)
   rows(0, 1)
