@@ -9,6 +9,7 @@ import type { Stage, StageMaker } from '../stage.ts'
 import { sumBlocks } from './sum-blocks.ts'
 
 const EVENTS_PER_BLOCK = 1024
+const WORDS_PER_BLOCK = EVENTS_PER_BLOCK * EVENT_WORDS
 const RING_BYTES = 1024 * 1024
 const ANSWER_MAX_MS = 10_000
 
@@ -19,8 +20,7 @@ export const ringStages: StageMaker = (quick) => {
 
 /** Of the words of `blocks` blocks, each holding 0, 1, 2 and on. */
 function sumOf(blocks: number): number {
-  const words = EVENTS_PER_BLOCK * EVENT_WORDS
-  return (blocks * words * (words - 1)) / 2
+  return (blocks * WORDS_PER_BLOCK * (WORDS_PER_BLOCK - 1)) / 2
 }
 
 function oneThread(blocks: number): Stage {
@@ -59,8 +59,7 @@ function twoThreads(blocks: number): Stage {
 function push(writer: RingWriter): boolean {
   if (!beginEvents(writer, 0, EVENTS_PER_BLOCK)) return false
   const { words, payload } = writer
-  const count = EVENTS_PER_BLOCK * EVENT_WORDS
-  for (let i = 0; i < count; i++) words[payload + i] = i
+  for (let i = 0; i < WORDS_PER_BLOCK; i++) words[payload + i] = i
   publishEvents(writer, EVENTS_PER_BLOCK, 0)
   writer.wake()
   return true

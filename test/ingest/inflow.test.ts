@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
-import { createInflow } from '../../src/ingest/inflow.ts'
+import { createInflow, type InflowOptions } from '../../src/ingest/inflow.ts'
 import { Ingest } from '../../src/ingest/ingest.ts'
 import { putTick } from '../../src/ring/blocks.ts'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
@@ -11,7 +12,7 @@ import { encodeBatch, RULES } from '../../workshop/memory-run.ts'
 
 const NOW = 1_700_000_000_000
 
-function bench(bounded = false) {
+function bench(bounded = false, begin: InflowOptions['begin'] = async () => new Map()) {
   const ring = createRing(4096)
   const writers = [new RingWriter(ring)]
   const rules = { ...RULES, idleTimeout: 100, maxDrift: 10_000 }
@@ -34,7 +35,7 @@ function bench(bounded = false) {
       resume: note('resume'),
       refreshEndOffsets: async (partitions) => void asked.push(`ends of ${partitions.map(({ topicIndex }) => topicIndex)}`),
     },
-    begin: async () => new Map(),
+    begin,
     clock: () => time.now,
     onFailed: () => {},
   })
@@ -101,6 +102,68 @@ describe('a task that has left', () => {
     await new Promise(setImmediate)
     expect(ended).toBe(true)
   })
+})
+
+describe('a task that was kept', () => {
+  const totals = { first: 0, read: 3, counted: 3, late: 0, invalid: {} }
+  const end = NOW + 10_000
+  const bytes = Buffer.from('pq')
+  const facts = {
+    task: 0,
+    published: NOW,
+    partitions: [
+      {
+        topic: 'a',
+        partition: 0,
+        position: 3,
+        maxEventTime: NOW,
+        totals,
+        windows: [{ end, offset: 1, maxEventTime: NOW - 1, events: 2, totals }],
+      },
+    ],
+  }
+  const pane = { start: NOW, end, dirty: true, emitted: false }
+  const keptWith = (products: Uint32Array) => {
+    const panes = [
+      { ...pane, products, impressions: Float64Array.of(1, 1), clicks: Float64Array.of(0, 0) },
+      { ...pane, start: NOW - 10_000, end: NOW, products, impressions: Float64Array.of(1, 1), clicks: Float64Array.of(0, 0) },
+    ]
+    const state = { facts, products: { count: 2, bytes, starts: Uint32Array.of(0, 1, 2) }, panes } as unknown as DecodedTask
+    return bench(false, async () => new Map([[0, { lineage: 0, kept: { facts, state } }]]))
+  }
+  const offer = { topicIndex: 0, partition: 0, position: 0, maxEventTime: undefined, endOffset: undefined }
+  const offered = [{ ...offer, earliest: 0, latest: 9, origin: 'none' as const }]
+
+  test('is back in the rings, its products before the cells of the panes that are open, before its partition is assigned', async () => {
+    const { deliveries, owned, kinds } = keptWith(Uint32Array.of(0, 1))
+    const assigned = await deliveries.restore(offered)
+    expect(kinds()).toEqual(['product 0', 'product 0', 'restore 0', 'watermark 0'])
+    expect(assigned).toMatchObject([{ position: 3, maxEventTime: NOW, totals }])
+    deliveries.assigned(assigned)
+    expect(owned.lowWaterMarks()).toMatchObject([{ topicIndex: 0, partition: 0, offset: 1, maxEventTime: NOW - 1, lineage: 0 }])
+  })
+
+  test('and leaves before it is assigned is dropped', async () => {
+    const { deliveries, upkeep, kinds } = keptWith(Uint32Array.of(0, 1))
+    await deliveries.restore(offered)
+    deliveries.revoked([{ topicIndex: 0, partition: 0 }])
+    await upkeep.maintain()
+    expect(kinds().at(-1)).toBe('drop 0')
+  })
+
+  test('with a cell of a product that it does not have is a bug', async () => {
+    const { deliveries } = keptWith(Uint32Array.of(0, 2))
+    await expect(deliveries.restore(offered)).rejects.toThrow('a kept cell counts a product that is kept with it')
+  })
+})
+
+test('a position that goes back is a bug', async () => {
+  const { owned, assign, feed } = bench()
+  assign(0, 0)
+  const partition = owned.partitions[0]!
+  let position = 0
+  Object.defineProperty(partition, 'position', { get: () => position--, set: () => {} })
+  expect(() => feed(0, 0, NOW)).toThrow("a partition's position never goes back")
 })
 
 describe('an idle partition', () => {
