@@ -42,6 +42,7 @@ describe('the repository', () => {
     ['exported symbols are documented', tidy.documented],
     ['no path of a machine is named', tidy.machinePaths],
     ['only src/config reads the environment', tidy.environment],
+    ['only src/ring knows where in a block something lies', tidy.blockFields],
     ['no test is skipped, focused or left for later', tidy.wholeTests],
     ['nothing is marked unfinished', tidy.finished],
   ])('%s', (_, rule) => {
@@ -183,6 +184,11 @@ describe('the rules', () => {
     expect(faults(tidy.environment, environment)).toHaveLength(1)
     expect(faults(tidy.environment, `// ${environment}`)).toEqual([])
     expect(faults(tidy.environment, environment, 'src/config/load.ts')).toEqual([])
+    for (const raw of [`reader.${'aux'}`, `readers[i]!.${'time'}`, `const { kind, count } = this.#${'reader'}`, `writer.${'tryOpen'}(1)`]) {
+      expect(faults(tidy.blockFields, raw)).toEqual(['line 1 reads or writes a block by itself: see src/ring/blocks.ts'])
+      expect(faults(tidy.blockFields, raw, 'src/ring/a.ts')).toEqual([])
+    }
+    expect(faults(tidy.blockFields, 'const { kind, task } = reader')).toEqual([])
     const skipped = `test.${'skip'}('x')\ndescribe.each(a).${'only'}('y')\ntest.concurrent.${'only'}('z')`
     expect(faults(tidy.wholeTests, skipped, 'test/a.test.ts')).toHaveLength(2)
     expect(faults(tidy.finished, `// ${'TO'}${'DO'}: later`)).toHaveLength(1)

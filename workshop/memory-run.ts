@@ -10,8 +10,10 @@ import type { DeadLetter, DeadLetterOffice } from '../src/dlq/dead-letter.ts'
 import type { IngestRules } from '../src/ingest/ingest.ts'
 import { Random } from '../src/load/random.ts'
 import type { PipelineStats } from '../src/metrics/stats.ts'
+import { readBarrier } from '../src/ring/blocks.ts'
 import { BLOCK } from '../src/ring/layout.ts'
 import { RingReader } from '../src/ring/ring-reader.ts'
+import { readRows } from '../src/ring/row-blocks.ts'
 import { type Checkpoints, Pipeline } from '../src/run/pipeline.ts'
 import type { Sink } from '../src/sink/sink.ts'
 import { createSinkStats, readSinkStats } from '../src/sink/sink-stats.ts'
@@ -253,19 +255,6 @@ class MemorySource implements Source {
 
 /** Records of one partition as a record batch. */
 export function encodeBatch(records: readonly OracleRecord[], codec = 0): Buffer {
-  const writer = new RecordBatchWriter(1024)
-  const base = records[0]!.offset
-  writer.begin(base)
-  for (const { offset, recordTimestamp, value } of records) {
-    writer.offsetDelta = offset - base
-    while (!writer.append(recordTimestamp, null, value === null ? null : Buffer.from(value))) {
-      return encodeInLargerBuffer(records, codec)
-    }
-  }
-  return Buffer.from(writer.bytes.subarray(0, writer.finish(codec)))
-}
-
-function encodeInLargerBuffer(records: readonly OracleRecord[], codec: number): Buffer {
   const bytes = records.reduce((sum, { value }) => sum + 64 + (value?.length ?? 0), 1024)
   const writer = new RecordBatchWriter(bytes)
   const base = records[0]!.offset
@@ -309,10 +298,11 @@ class MemorySink implements Sink {
       while (reader.next()) {
         if (this.#cut) return
         if (reader.kind === BLOCK.rows) {
-          let at = reader.payload * 4
-          for (let i = 0; i < reader.count; i++) at = this.#keep(reader.bytes, at)
+          const { bytes, start, count } = readRows(reader)
+          let at = start
+          for (let i = 0; i < count; i++) at = this.#keep(bytes, at)
         } else if (reader.kind === BLOCK.barrier) {
-          this.#reached[ring] = reader.aux
+          this.#reached[ring] = readBarrier(reader)
           this.#onBarrier(Math.min(...this.#reached))
         } else if (reader.kind === BLOCK.end) {
           reader.release()

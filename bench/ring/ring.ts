@@ -1,12 +1,15 @@
 /** Events through a ring: within one thread, and to another one that waits for them. */
 import { Worker } from 'node:worker_threads'
-import { BLOCK, createRing } from '../../src/ring/layout.ts'
+import { beginEvents, publishEvents } from '../../src/ring/blocks.ts'
+import { createRing, EVENT_WORDS } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
+import { passBarrier } from '../../src/ring/row-blocks.ts'
 import type { Stage, StageMaker } from '../stage.ts'
 import { sumBlocks } from './sum-blocks.ts'
 
 const EVENTS_PER_BLOCK = 1024
+const WORDS_PER_BLOCK = EVENTS_PER_BLOCK * EVENT_WORDS
 const RING_BYTES = 1024 * 1024
 const ANSWER_MAX_MS = 10_000
 
@@ -17,8 +20,7 @@ export const ringStages: StageMaker = (quick) => {
 
 /** Of the words of `blocks` blocks, each holding 0, 1, 2 and on. */
 function sumOf(blocks: number): number {
-  const words = EVENTS_PER_BLOCK * 2
-  return (blocks * words * (words - 1)) / 2
+  return (blocks * WORDS_PER_BLOCK * (WORDS_PER_BLOCK - 1)) / 2
 }
 
 function oneThread(blocks: number): Stage {
@@ -46,7 +48,7 @@ function twoThreads(blocks: number): Stage {
   const run = () => {
     const before = Atomics.load(turn, 0)
     for (let i = 0; i < blocks; i++) while (!push(writer)) writer.waitRoom(ANSWER_MAX_MS)
-    while (!writer.tryPut(BLOCK.barrier, 0)) writer.waitRoom(ANSWER_MAX_MS)
+    while (!passBarrier(writer, 1)) writer.waitRoom(ANSWER_MAX_MS)
     if (Atomics.wait(turn, 0, before, ANSWER_MAX_MS) === 'timed-out') return Number.NaN
     return sum[0]!
   }
@@ -55,10 +57,10 @@ function twoThreads(blocks: number): Stage {
 }
 
 function push(writer: RingWriter): boolean {
-  const count = EVENTS_PER_BLOCK * 2
-  if (!writer.tryOpen(BLOCK.events, 0, count)) return false
+  if (!beginEvents(writer, 0, EVENTS_PER_BLOCK)) return false
   const { words, payload } = writer
-  for (let i = 0; i < count; i++) words[payload + i] = i
-  writer.close(count, EVENTS_PER_BLOCK)
+  for (let i = 0; i < WORDS_PER_BLOCK; i++) words[payload + i] = i
+  publishEvents(writer, EVENTS_PER_BLOCK, 0)
+  writer.wake()
   return true
 }

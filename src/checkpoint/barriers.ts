@@ -10,6 +10,8 @@
  */
 import { assert } from '../assert.ts'
 import type { LowWaterMark } from '../source/source.ts'
+import type { Partition } from '../window/partition.ts'
+import type { Task } from '../window/task.ts'
 
 interface Pending {
   readonly number: number
@@ -57,4 +59,19 @@ export function sameMarks(a: readonly LowWaterMark[], b: readonly LowWaterMark[]
       )
     })
   )
+}
+
+/**
+ * A mark lies in what was read and never goes back while this process has its partition; `last` keeps the marks seen. A partition that
+ * leaves and comes again, or is begun anew on purpose, is another object and begins where it does.
+ */
+export function assertMarks(marks: readonly LowWaterMark[], tasks: readonly Task[], last: WeakMap<Partition, number>): void {
+  const byNumber = new Map(tasks.map((task) => [task.task, task]))
+  for (const { topicIndex, partition: number, offset } of marks) {
+    const partition = byNumber.get(number)?.partitions.find((one) => one.topicIndex === topicIndex)
+    assert(partition !== undefined, 'a mark is of a partition that this process has', { topicIndex, partition: number })
+    const values = { topicIndex, partition: number, offset, last: last.get(partition), position: partition.position }
+    assert(offset >= (values.last ?? 0) && offset <= values.position, 'a low-water mark lies in what was read and never goes back', values)
+    last.set(partition, offset)
+  }
 }

@@ -10,6 +10,7 @@
  * One write at a time: what a checkpoint that is given up has under way is aborted, and the next one writes when it has settled. So a
  * store that hangs holds one write, one removal and one checkpoint's copies, however many checkpoints time out meanwhile.
  */
+import { assert } from '../assert.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { ObjectStore } from '../store/object-store.ts'
@@ -93,6 +94,9 @@ export class Book {
   copied(copy: WorkerCopy): void {
     if (copy.number < this.#lowest) return
     const copies = this.#copies.get(copy.number) ?? []
+    const { number, worker } = copy
+    const known = worker < this.#options.workers && copies.every((other) => other.worker !== worker)
+    assert(known, 'a worker gives one copy to a checkpoint', { number, worker, workers: this.#options.workers })
     copies.push(copy)
     this.#copies.set(copy.number, copies)
     this.#onCopies()

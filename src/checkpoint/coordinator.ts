@@ -17,7 +17,7 @@ import type { LowWaterMark } from '../source/source.ts'
 import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
 import type { Partition } from '../window/partition.ts'
 import type { Task } from '../window/task.ts'
-import { Barriers, sameMarks } from './barriers.ts'
+import { assertMarks, Barriers, sameMarks } from './barriers.ts'
 import { type CheckpointStats, CheckpointTally } from './checkpoint-tally.ts'
 import { factsOf } from './facts.ts'
 import type { ObjectReference } from './manifest.ts'
@@ -88,6 +88,8 @@ export class Coordinator {
   readonly #cutting = new Map<number, ReadonlyMap<number, Known>>()
   /** Position up to which a partition's ledger was told. */
   readonly #ledgerAt = new WeakMap<Partition, number>()
+  /** Offset of a partition's low-water mark at the last barrier. */
+  readonly #markedAt = new WeakMap<Partition, number>()
   #committed: readonly LowWaterMark[] = []
   #barrier: Promise<unknown> | undefined
   #checkpoint: Promise<unknown> | undefined
@@ -257,10 +259,12 @@ export class Coordinator {
   }
 
   #note(withLedger: boolean, all: boolean): CutNotes {
-    const { tasks, marks } = this.#options
+    const { tasks } = this.#options
+    const marks = this.#options.marks()
+    assertMarks(marks, tasks(), this.#markedAt)
     const windows = tasks().flatMap((task) => (all ? [...task.takeClosed(), ...task.openWindows()] : task.takeClosed()))
     const ledger = withLedger || windows.length > 0 ? this.#ledgerRows() : []
-    return { marks: marks(), ledger, windows }
+    return { marks, ledger, windows }
   }
 
   #ledgerRows(): LedgerRow[] {

@@ -2,11 +2,10 @@
  * One open block of events per worker, filled in place in the worker's ring. All open blocks belong to the partition being read; they
  * are closed when its delivery ends, when a ring is full, and before any other block goes into the same ring.
  */
-import { BLOCK } from '../ring/layout.ts'
+import { beginEvents, eventsMaxOf, publishEvents, putProduct } from '../ring/blocks.ts'
+import { EVENT_WORDS } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 
-/** Code and relative time. */
-export const EVENT_WORDS = 2
 /** 8 KiB a block: the cost of publishing is spread over a thousand events, and a worker begins before main has read the whole delivery. */
 const EVENTS_PER_BLOCK = 1024
 /** Times of a block lie no further from its base. */
@@ -21,7 +20,6 @@ export class EventBlocks {
   readonly base: Float64Array
   readonly #start: Int32Array
   #task = 0
-  #partition = 0
 
   constructor(writers: readonly RingWriter[]) {
     this.writers = writers
@@ -31,10 +29,9 @@ export class EventBlocks {
     this.base = new Float64Array(writers.length)
   }
 
-  /** Which task and partition the following events belong to. No block may be open. */
-  begin(task: number, partition: number): void {
+  /** Which task the following events belong to. No block may be open. */
+  begin(task: number): void {
     this.#task = task
-    this.#partition = partition
   }
 
   /** Appends one event to a worker's block; false when its ring is full. */
@@ -56,17 +53,13 @@ export class EventBlocks {
   /** Tells a worker of a product; false when its ring is full. */
   announce(worker: number, id: number, source: Uint8Array, start: number, end: number): boolean {
     this.close(worker)
-    return announceTo(this.writers[worker]!, this.#task, id, source, start, end)
+    return putProduct(this.writers[worker]!, this.#task, id, source, start, end)
   }
 
   /** Publishes a worker's open block, if there is one, without waking the worker. */
   close(worker: number): void {
     const start = this.#start[worker]!
-    const used = this.at[worker]! - start
-    if (this.limit[worker] !== 0) {
-      if (used === 0) this.writers[worker]!.abandon()
-      else this.writers[worker]!.close(used, used / EVENT_WORDS, this.#partition, 0, this.base[worker]!, false)
-    }
+    if (this.limit[worker] !== 0) publishEvents(this.writers[worker]!, (this.at[worker]! - start) / EVENT_WORDS, this.base[worker]!)
     this.at[worker] = 0
     this.limit[worker] = 0
     this.#start[worker] = 0
@@ -86,24 +79,12 @@ export class EventBlocks {
   #open(worker: number, time: number): boolean {
     this.close(worker)
     const writer = this.writers[worker]!
-    const words = Math.min(EVENTS_PER_BLOCK * EVENT_WORDS, writer.payloadMaxWords & -EVENT_WORDS)
-    if (!writer.tryOpen(BLOCK.events, this.#task, words)) return false
+    const events = Math.min(EVENTS_PER_BLOCK, eventsMaxOf(writer))
+    if (!beginEvents(writer, this.#task, events)) return false
     this.#start[worker] = writer.payload
     this.at[worker] = writer.payload
-    this.limit[worker] = writer.payload + words
+    this.limit[worker] = writer.payload + events * EVENT_WORDS
     this.base[worker] = time
     return true
   }
-}
-
-/** Puts the product source[start, end) of a task into a worker's ring, under the id it will have there; false when the ring is full. */
-export function announceTo(writer: RingWriter, task: number, id: number, source: Uint8Array, start: number, end: number): boolean {
-  const length = end - start
-  const words = (length + 3) >> 2
-  if (!writer.tryOpen(BLOCK.product, task, words)) return false
-  const to = writer.payload * 4
-  const bytes = writer.bytes
-  for (let i = 0; i < length; i++) bytes[to + i] = source[start + i]!
-  writer.close(words, 1, id, length, 0, false)
-  return true
 }

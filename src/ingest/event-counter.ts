@@ -5,18 +5,21 @@
 
 import { offsetOf, varintSize, varlong } from '../batch/record-batch.ts'
 import { BITS, CLICK_BIT, HASH, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from '../format/parsed-events.ts'
+import { EVENT_WORDS } from '../ring/layout.ts'
 import { windowStart } from '../window/assign.ts'
 import type { TimeRules } from '../window/task.ts'
 import { type Cursor, FUTURE_FROM, LATE_AT, MAX_TIME, OTHER_END, OTHER_LATE_AT, OTHER_START, WINDOW_END, WINDOW_START } from './cursor.ts'
-import { EVENT_WORDS, type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
+import { type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
 
-const COUNTED = 0
-/** `count` stopped since the ring of `fullWorker` is full. */
-export const NO_ROOM = 1
-/** `count` stopped since enough windows were entered. */
-export const NO_WINDOW = 2
-const IN_FUTURE = 3
-type Halt = typeof COUNTED | typeof NO_ROOM | typeof NO_WINDOW | typeof IN_FUTURE
+/** All is read. */
+export const DONE = 0
+/** The ring `fullRing` is full. */
+export const RING_FULL = 1
+/** So many new windows were entered that the watermark should be published before more are. */
+export const MANY_WINDOWS = 2
+/** The event is to be rejected. */
+export const IN_FUTURE = 3
+type Halt = typeof DONE | typeof RING_FULL | typeof MANY_WINDOWS | typeof IN_FUTURE
 
 /** One delivery may span hours of event time; its windows must not all be open at once. */
 const ENTERED_MAX = 64
@@ -28,14 +31,14 @@ export interface CountRules extends TimeRules {
 }
 
 export class EventCounter {
-  /** The worker whose ring was full. */
-  fullWorker = 0
+  /** The ring that was full when `count` last stopped for RING_FULL. */
+  fullRing = 0
   /** Totals since start. */
   impressions = 0
   clicks = 0
   late = 0
-  /** What held up `count`; IN_FUTURE, which the caller rejects, when it is none of the other two. */
-  halt: Halt = COUNTED
+  /** What held up `count`. */
+  halt: Halt = DONE
   /** Windows entered since the watermark could last be published. */
   #entered = 0
   readonly #rules: CountRules
@@ -59,7 +62,7 @@ export class EventCounter {
     const { rows, times, count } = parsed
     const futureFrom = (header.logAppendTime ? header.maxTimestamp : header.baseTimestamp) + this.#rules.futureTolerance
     cursor.times[FUTURE_FROM] = futureFrom
-    this.halt = COUNTED
+    this.halt = DONE
     for (let next = i; next < count; next++) {
       next = this.#countAlike(cursor, parsed, next)
       if (next === count) break
@@ -68,13 +71,13 @@ export class EventCounter {
       // A record older than its batch's first one can't be judged by that one's time.
       if ((time > futureFrom || (rows[next * ROW + BITS]! & OLDER_BIT) !== 0) && this.#isFuture(cursor, record, time)) this.halt = IN_FUTURE
       else if (this.#inWindow(cursor, time)) this.#countOne(cursor, parsed, next, bytes, view)
-      else if (this.#entered >= ENTERED_MAX) this.halt = NO_WINDOW
+      else if (this.#entered >= ENTERED_MAX) this.halt = MANY_WINDOWS
       else if (this.#enterWindow(cursor, record, time, next)) this.#countOne(cursor, parsed, next, bytes, view)
       else {
         cursor.partition.late++
         this.late++
       }
-      if (this.halt !== COUNTED) return next
+      if (this.halt !== DONE) return next
     }
     return count
   }
@@ -182,8 +185,8 @@ export class EventCounter {
   }
 
   #full(worker: number): void {
-    this.fullWorker = worker
-    this.halt = NO_ROOM
+    this.fullRing = worker
+    this.halt = RING_FULL
   }
 
   /** Makes the event's window the cached one; false when the event is late. `unread` records before it are not in the ledger yet. */
@@ -194,7 +197,9 @@ export class EventCounter {
     const end = start + windowSize
     const lateAt = end + allowedLateness + outOfOrderness
     if (times[MAX_TIME]! >= lateAt || end + allowedLateness <= cursor.task.time.published) return false
-    const offset = offsetOf(records, recordAt, header.baseOffset)
+    // What a damaged record says of itself must not move the low-water mark out of what is being read.
+    const said = offsetOf(records, recordAt, header.baseOffset)
+    const offset = said >= partition.position && said <= header.lastOffset ? said : partition.position
     const { window, made } = partition.enterWindow(end, offset, times[MAX_TIME]!, unread)
     if (made) this.#entered++
     cursor.enterWindow(window, start, end, lateAt)

@@ -29,15 +29,11 @@ import { RecordParser } from '../format/record-parser.ts'
 import { EventSlot } from '../format/slot.ts'
 import { type Cursor, MAX_TIME } from './cursor.ts'
 import type { EventBlocks } from './event-blocks.ts'
-import { type CountRules, EventCounter, NO_ROOM, NO_WINDOW } from './event-counter.ts'
+import { type CountRules, DONE, EventCounter, IN_FUTURE, type MANY_WINDOWS, type RING_FULL } from './event-counter.ts'
 
-/** Why `run` returned: all is read; the ring of `fullWorker` is full; the dead letters are full. */
-export const DONE = 0
-export const RING_FULL = 1
-export const LETTERS_FULL = 2
-/** So many new windows were entered that the watermark should be published before more are. */
-export const MANY_WINDOWS = 3
-/** What `run` returns. */
+/** `run` stopped since the dead letters are full. */
+export const LETTERS_FULL = 4
+/** Why `run` returned; the others see event-counter.ts. */
 export type IngestStatus = typeof DONE | typeof RING_FULL | typeof LETTERS_FULL | typeof MANY_WINDOWS
 
 /** Rules of the configuration that decide what becomes of a record; times in ms. */
@@ -85,9 +81,9 @@ export class Ingest {
     this.#counter = new EventCounter(rules, blocks)
   }
 
-  /** The worker whose ring was full when `run` last returned RING_FULL. */
-  get fullWorker(): number {
-    return this.#counter.fullWorker
+  /** The ring that was full when `run` last returned RING_FULL. */
+  get fullRing(): number {
+    return this.#counter.fullRing
   }
 
   /** Counted since start. */
@@ -108,7 +104,7 @@ export class Ingest {
   /** Reads on from where the cursor stands. Throws CTR_KAFKA_CORRUPT_BATCH for bytes that can't be framed. */
   run(cursor: Cursor): IngestStatus {
     const { partition, times } = cursor
-    this.#blocks.begin(cursor.task.time.task, partition.partition)
+    this.#blocks.begin(cursor.task.time.task)
     this.#counter.begin(cursor)
     let status: IngestStatus = DONE
     try {
@@ -173,7 +169,7 @@ export class Ingest {
       if (!sure && status === DONE) status = this.#readUnsure(cursor, parsed)
     }
     if (status === DONE) {
-      partition.position = Math.min(header.lastOffset + 1, partition.boundOffset)
+      partition.position = Math.max(partition.position, Math.min(header.lastOffset + 1, partition.boundOffset))
       if (cursor.records !== cursor.bytes) this.#outputs.giveBack(cursor.records)
       cursor.records = cursor.bytes
     } else this.#stopAt(cursor)
@@ -212,8 +208,7 @@ export class Ingest {
     cursor.task.dictionary.findAll(parsed, bytes, view)
     let i = counter.count(cursor, parsed, 0, bytes, view)
     while (i < count && status === DONE) {
-      if (counter.halt === NO_ROOM) status = RING_FULL
-      else if (counter.halt === NO_WINDOW) status = MANY_WINDOWS
+      if (counter.halt !== IN_FUTURE) status = counter.halt
       else if (this.#letters.full) status = LETTERS_FULL
       else {
         this.#reject(cursor, REASON.FUTURE, rows[i * ROW + RECORD]!, times[i]!)

@@ -4,12 +4,12 @@
  *
  * Nobody else may put anything of the task into the rings until this has resolved. Between blocks it waits for room.
  */
+import { assert } from '../assert.ts'
 import type { DecodedPane, DecodedTask } from '../checkpoint/task-object-reader.ts'
 import { hashProduct } from '../format/hash.ts'
-import { BLOCK, CELL_WORDS, PANE_DIRTY, PANE_EMITTED } from '../ring/layout.ts'
+import { beginCells, cellsMaxOf, publishCells, putCell, putProduct } from '../ring/blocks.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 import type { TaskInput } from './cursor.ts'
-import { announceTo } from './event-blocks.ts'
 
 const CELLS_PER_BLOCK = 512
 
@@ -25,6 +25,8 @@ export async function reload(
   room: (worker: number) => Promise<boolean>,
 ): Promise<void> {
   const { bytes, starts, count } = state.products
+  const begun = { task: time.task, partitions: time.partitions.length, products: dictionary.size }
+  assert(begun.partitions === 0 && begun.products === 0, 'a task is put back before anything of it is read', begun)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const entries = new Int32Array(count)
   for (let product = 0; product < count; product++) {
@@ -34,20 +36,24 @@ export async function reload(
     let entry = dictionary.find(hash, bytes, view, start, end)
     if (entry < 0) {
       const worker = dictionary.workerFor(hash)
-      while (!announceTo(writers[worker]!, time.task, dictionary.nextIdOf(worker), bytes, start, end)) if (!(await room(worker))) return
+      while (!putProduct(writers[worker]!, time.task, dictionary.nextIdOf(worker), bytes, start, end)) if (!(await room(worker))) return
       entry = dictionary.insert(hash, bytes, start, end)
     }
     entries[product] = entry
   }
   for (const pane of state.panes) {
     if (!open.has(pane.end)) continue
-    for (const product of pane.products) dictionary.touch(entries[product]!, pane.end)
+    for (const product of pane.products) {
+      assert(product < count, 'a kept cell counts a product that is kept with it', { task: time.task, start: pane.start, product, count })
+      dictionary.touch(entries[product]!, pane.end)
+    }
     for (let worker = 0; worker < writers.length; worker++) {
       const cells = cellsOf(worker, pane, entries, dictionary)
-      for (let at = 0; at < cells.length; ) {
-        const put = tryPut(writers[worker]!, time.task, pane, cells, at, entries, dictionary)
-        if (put === 0 && !(await room(worker))) return
-        at += put
+      const writer = writers[worker]!
+      const most = Math.min(CELLS_PER_BLOCK, cellsMaxOf(writer))
+      for (let at = 0; at < cells.length; at += most) {
+        const some = cells.subarray(at, at + most)
+        while (!putCells(writer, time.task, pane, some, entries, dictionary)) if (!(await room(worker))) return
       }
     }
   }
@@ -63,29 +69,20 @@ function cellsOf(worker: number, pane: DecodedPane, entries: Int32Array, diction
   return cells.subarray(0, count)
 }
 
-/** Puts cells[at] and some after it; returns how many, 0 when the ring is full. */
-function tryPut(
+/** Puts some cells of the pane; false when the ring is full. */
+function putCells(
   writer: RingWriter,
   task: number,
   pane: DecodedPane,
   cells: Uint32Array,
-  at: number,
   entries: Int32Array,
   dictionary: TaskInput['dictionary'],
-): number {
-  const most = Math.floor(writer.payloadMaxWords / CELL_WORDS)
-  const count = Math.min(CELLS_PER_BLOCK, most, cells.length - at)
-  if (!writer.tryOpen(BLOCK.restore, task, count * CELL_WORDS)) return 0
-  const { words, doubles } = writer
-  let word = writer.payload
-  for (let i = at; i < at + count; i++, word += CELL_WORDS) {
+): boolean {
+  if (!beginCells(writer, task, cells.length)) return false
+  for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]!
-    words[word] = dictionary.codeOf(entries[pane.products[cell]!]!) >> 1
-    words[word + 1] = 0
-    doubles[(word >> 1) + 1] = pane.impressions[cell]!
-    doubles[(word >> 1) + 2] = pane.clicks[cell]!
+    putCell(writer, i, dictionary.codeOf(entries[pane.products[cell]!]!) >> 1, pane.impressions[cell]!, pane.clicks[cell]!)
   }
-  const flags = (pane.dirty ? PANE_DIRTY : 0) | (pane.emitted ? PANE_EMITTED : 0)
-  writer.close(count * CELL_WORDS, count, flags, 0, pane.start)
-  return count
+  publishCells(writer, cells.length, pane)
+  return true
 }

@@ -40,6 +40,10 @@ export class Products {
     if (this.#arena.sparse) this.#compact()
   }
 
+  has(id: number): boolean {
+    return (this.#places[id] ?? FREE) !== FREE
+  }
+
   startOf(id: number): number {
     const place = this.#places[id]!
     assert(place >= 0, 'a counted id names a product', { id })

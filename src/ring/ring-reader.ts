@@ -1,21 +1,29 @@
 /**
  * The reading side of a ring. One thread only. `next` moves to the following block; the memory of the blocks read is given back
  * by `release`, once per run of blocks, so that the shared cursor is written seldom.
+ *
+ * Every block is looked at once before anybody acts on it: it lies within what is published, its kind is known, and its payload holds
+ * what its header says. Anything else is a bug of the writing side, or of both sides' layout, and ends the thread.
  */
+import { assert } from '../assert.ts'
 import {
   AUX,
   BLOCK,
+  BLOCK_ALIGN_WORDS,
   BLOCK_HEADER_WORDS,
   BYTES,
   COUNT,
   HEAD_WORD,
+  holds,
   KIND,
   LENGTH,
   READER_SLEEPS_WORD,
+  READER_TAKEN_WORD,
   RING_HEADER_BYTES,
   TAIL_WORD,
   TASK,
   TIME_DOUBLE,
+  takeSide,
   WRITER_SLEEPS_WORD,
 } from './layout.ts'
 
@@ -23,9 +31,10 @@ export class RingReader {
   readonly words: Int32Array
   readonly doubles: Float64Array
   readonly bytes: Uint8Array
-  /** The current block's header, and the word index of its payload. Valid until the next call of `next`. */
+  /** What the current block is, and of which task. Valid, like all that follows, until the next call of `next`. */
   kind = -1
   task = 0
+  /** The rest of its header, and the word index of its payload: for the typed reads of blocks.ts and row-blocks.ts only. */
   count = 0
   aux = 0
   byteLength = 0
@@ -44,6 +53,7 @@ export class RingReader {
     this.doubles = new Float64Array(ring, RING_HEADER_BYTES)
     this.bytes = new Uint8Array(ring, RING_HEADER_BYTES)
     this.#mask = this.words.length - 1
+    takeSide(this.#control, READER_TAKEN_WORD)
     this.#head = Atomics.load(this.#control, HEAD_WORD)
     this.#tail = Atomics.load(this.#control, TAIL_WORD)
     this.#freed = this.#tail
@@ -58,18 +68,35 @@ export class RingReader {
       }
       const words = this.words
       const at = this.#tail & this.#mask
-      this.#tail = (this.#tail + words[at + LENGTH]!) | 0
+      const length = words[at + LENGTH]!
       const kind = words[at + KIND]!
+      const count = words[at + COUNT]!
+      const bytes = words[at + BYTES]!
+      if (!this.#lies(at, length) || !(kind === BLOCK.pad || holds(kind, count, bytes, length - BLOCK_HEADER_WORDS))) this.#refuse(at)
+      this.#tail = (this.#tail + length) | 0
       if (kind === BLOCK.pad) continue
       this.kind = kind
       this.task = words[at + TASK]!
-      this.count = words[at + COUNT]!
+      this.count = count
       this.aux = words[at + AUX]!
-      this.byteLength = words[at + BYTES]!
+      this.byteLength = bytes
       this.time = this.doubles[(at >> 1) + TIME_DOUBLE]!
       this.payload = at + BLOCK_HEADER_WORDS
       return true
     }
+  }
+
+  /** Whether a block of `length` words at `at` is one, contiguous, and published as a whole. */
+  #lies(at: number, length: number): boolean {
+    if (length < BLOCK_HEADER_WORDS || (length & (BLOCK_ALIGN_WORDS - 1)) !== 0) return false
+    return length <= ((this.#head - this.#tail) | 0) && at + length <= this.words.length
+  }
+
+  #refuse(at: number): never {
+    const { words } = this
+    const header = { length: words[at + LENGTH], kind: words[at + KIND], count: words[at + COUNT], bytes: words[at + BYTES] }
+    const published = (this.#head - this.#tail) | 0
+    assert(false, 'a block lies within what is published and holds what its header says', { ...header, at, published, ring: words.length })
   }
 
   /** Gives the memory of all blocks read so far back to the writer, the current one included. */

@@ -3,6 +3,9 @@
  *
  * A block is opened with the most it may need, filled in place, and closed with what it took; nothing is visible before close.
  * At most one block is open. The reader's position is cached and read again only when the cached one says "full".
+ *
+ * Every put of this folder returns true when the block is in, and false when a ring is full: then nothing was put. Callers outside of it
+ * use the typed puts of blocks.ts and row-blocks.ts; `tryOpen`, `close` and `tryPut` are for those.
  */
 import { assert } from '../assert.ts'
 import {
@@ -14,6 +17,7 @@ import {
   BYTES,
   COUNT,
   HEAD_WORD,
+  holds,
   KIND,
   LENGTH,
   READER_SLEEPS_WORD,
@@ -21,7 +25,9 @@ import {
   TAIL_WORD,
   TASK,
   TIME_DOUBLE,
+  takeSide,
   WRITER_SLEEPS_WORD,
+  WRITER_TAKEN_WORD,
 } from './layout.ts'
 
 export class RingWriter {
@@ -37,6 +43,8 @@ export class RingWriter {
   #head: number
   #tail: number
   #open = -1
+  /** Words of payload that the open block may take. */
+  #roomWords = 0
 
   constructor(ring: SharedArrayBuffer) {
     this.#control = new Int32Array(ring, 0, RING_HEADER_BYTES / 4)
@@ -45,6 +53,7 @@ export class RingWriter {
     this.bytes = new Uint8Array(ring, RING_HEADER_BYTES)
     this.#capacity = this.words.length
     assert((this.#capacity & (this.#capacity - 1)) === 0, 'ring capacity is a power of two', { words: this.#capacity })
+    takeSide(this.#control, WRITER_TAKEN_WORD)
     this.#head = Atomics.load(this.#control, HEAD_WORD)
     this.#tail = Atomics.load(this.#control, TAIL_WORD)
   }
@@ -57,7 +66,7 @@ export class RingWriter {
   /** Reserves a block with room for `payloadWords`; false when the ring is too full now. */
   tryOpen(kind: BlockKind, task: number, payloadWords: number): boolean {
     assert(this.#open < 0, 'one block open at a time')
-    assert(payloadWords <= this.payloadMaxWords, 'a block fits half the ring', { payloadWords, max: this.payloadMaxWords })
+    if (!(payloadWords >= 0 && payloadWords <= this.payloadMaxWords)) this.#refuseSize(payloadWords)
     const need = align(BLOCK_HEADER_WORDS + payloadWords)
     const index = this.#head & (this.#capacity - 1)
     const untilEnd = this.#capacity - index
@@ -80,6 +89,7 @@ export class RingWriter {
     words[at + AUX] = 0
     words[at + BYTES] = 0
     this.#open = at
+    this.#roomWords = payloadWords
     this.payload = at + BLOCK_HEADER_WORDS
     return true
   }
@@ -93,6 +103,8 @@ export class RingWriter {
     assert(at >= 0, 'close follows open')
     const length = align(BLOCK_HEADER_WORDS + payloadWords)
     const words = this.words
+    const kind = words[at + KIND]!
+    if (!(this.#fits(payloadWords) && holds(kind, count, bytes, payloadWords))) this.#refuse(kind, payloadWords, count, bytes)
     words[at + LENGTH] = length
     words[at + COUNT] = count
     words[at + AUX] = aux
@@ -102,6 +114,19 @@ export class RingWriter {
     this.#head = (this.#head + length) | 0
     Atomics.store(this.#control, HEAD_WORD, this.#head)
     if (wake) this.wake()
+  }
+
+  #fits(payloadWords: number): boolean {
+    return payloadWords >= 0 && payloadWords <= this.#roomWords
+  }
+
+  #refuse(kind: number, payloadWords: number, count: number, bytes: number): never {
+    const values = { kind, payloadWords, count, bytes, roomWords: this.#roomWords }
+    assert(false, 'a block takes no more than it was opened with, and holds what its header says', values)
+  }
+
+  #refuseSize(payloadWords: number): never {
+    assert(false, 'a block fits half the ring', { payloadWords, max: this.payloadMaxWords })
   }
 
   /** Wakes the reader if it sleeps. */

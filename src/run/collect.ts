@@ -3,8 +3,8 @@ import type { CheckpointStats } from '../checkpoint/checkpoint-tally.ts'
 import type { RestoreStats } from '../checkpoint/restore.ts'
 import { REASONS } from '../format/reasons.ts'
 import type { HistogramStats } from '../histogram.ts'
+import type { Inflow } from '../ingest/inflow.ts'
 import type { Ingest } from '../ingest/ingest.ts'
-import type { Intake } from '../ingest/intake.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
 import { ringFill } from '../ring/layout.ts'
 import type { SinkStats } from '../sink/sink-stats.ts'
@@ -17,7 +17,7 @@ export interface Counted {
   readonly held: boolean
   readonly topics: readonly string[]
   readonly ingest: Ingest
-  readonly intake: Intake
+  readonly inflow: Inflow
   readonly rings: readonly SharedArrayBuffer[]
   readonly workerStats: readonly SharedArrayBuffer[]
   readonly sink: SinkStats
@@ -27,20 +27,21 @@ export interface Counted {
 
 /** Any time, from the main thread; counters of other threads may be a moment old. */
 export function collectStats(from: Counted): PipelineStats {
-  const { ingest, intake, sink } = from
+  const { ingest, sink } = from
+  const { owned, broadcasts, deliveries } = from.inflow
   const workers = from.workerStats.map(readWorkerStats)
   return {
     state: from.state,
     restarts: 0,
     topics: from.topics.map((topic, i) => ({
       topic,
-      events: intake.partitions.reduce((sum, { topicIndex, read }) => (topicIndex === i ? sum + read : sum), intake.readBefore[i] ?? 0),
+      events: owned.partitions.reduce((sum, { topicIndex, read }) => (topicIndex === i ? sum + read : sum), owned.readBefore[i] ?? 0),
     })),
     invalid: REASONS.slice(1).map((reason, i) => ({ reason, count: ingest.invalid[i + 1] ?? 0 })),
     late: ingest.late,
     impressions: ingest.impressions,
     clicks: ingest.clicks,
-    activeProducts: [...intake.tasks.values()].reduce((sum, { dictionary }) => sum + dictionary.size, 0),
+    activeProducts: [...owned.tasks.values()].reduce((sum, { dictionary }) => sum + dictionary.size, 0),
     openPanes: workers.reduce((sum, { openPanes }) => sum + openPanes, 0),
     windowCtr: sumHistograms(workers.map(({ ctr }) => ctr)),
     emitDelaySeconds: sink.emitDelaySeconds,
@@ -49,11 +50,11 @@ export function collectStats(from: Counted): PipelineStats {
     rowsPending: sink.rowsPending,
     sinkFlushSeconds: sink.flushSeconds,
     sinkRetries: sink.retries,
-    tasks: [...intake.tasks.values()].map(({ time }) => {
+    tasks: [...owned.tasks.values()].map(({ time }) => {
       const watermark = time.watermark()
       return { task: time.task, watermark: Number.isFinite(watermark) ? watermark : undefined }
     }),
-    partitions: intake.partitions.map((partition) => ({
+    partitions: owned.partitions.map((partition) => ({
       topic: from.topics[partition.topicIndex] ?? '',
       partition: partition.partition,
       position: partition.position,
@@ -67,10 +68,10 @@ export function collectStats(from: Counted): PipelineStats {
       invalid: partition.invalid,
     })),
     rings: from.rings.map((ring, worker) => ({ worker, fill: ringFill(ring) })),
-    backpressureSeconds: intake.backpressureMs / 1000,
+    backpressureSeconds: broadcasts.backpressureMs / 1000,
     checkpoints: from.checkpoints,
-    restore: from.restore && { ...from.restore, seconds: intake.restoreMs / 1000 },
-    held: from.held || intake.waiting > 0,
+    restore: from.restore && { ...from.restore, seconds: deliveries.restoreMs / 1000 },
+    held: from.held || broadcasts.waiting > 0,
     notReady: from.notReady,
   }
 }

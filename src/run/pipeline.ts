@@ -20,10 +20,9 @@ import { letterWriter } from '../dlq/letters.ts'
 import { rowLetter } from '../dlq/row-letter.ts'
 import { CtrError } from '../errors.ts'
 import { EventBlocks } from '../ingest/event-blocks.ts'
+import { createInflow, type Inflow } from '../ingest/inflow.ts'
 import { Ingest, type IngestRules } from '../ingest/ingest.ts'
-import { Intake } from '../ingest/intake.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
-import { BLOCK } from '../ring/layout.ts'
 import type { Sink } from '../sink/sink.ts'
 import type { OfferedPartition, Source } from '../source/source.ts'
 import { type StartWorkers, startWorkers, type WorkerPool } from '../worker/pool.ts'
@@ -106,7 +105,7 @@ export class Pipeline {
   readonly #pool: WorkerPool
   readonly #sink: Sink
   readonly #ingest: Ingest
-  readonly #intake: Intake
+  readonly #inflow: Inflow
   readonly #coordinator: Coordinator
   readonly #writer: CheckpointWriter | undefined
   readonly #monotonic: Clock
@@ -140,7 +139,7 @@ export class Pipeline {
     }
     this.#pool = (options.startWorkers ?? startWorkers)(options.workers, options.ringBytes, settings, this.#writer?.ports)
     this.#ingest = new Ingest(rules, topics, new EventBlocks(this.#pool.writers), letterWriter(letters, options.name, topics, log, clock))
-    this.#intake = new Intake({
+    this.#inflow = createInflow({
       rules,
       topics,
       stateTtl: options.stateTtl,
@@ -149,12 +148,12 @@ export class Pipeline {
       writers: this.#pool.writers,
       ingest: this.#ingest,
       lettersRoom: () => letters.room(),
-      ringRoom: (worker) => this.#pool.room(worker),
+      ringRoom: (ring) => this.#pool.room(ring),
+      source: options.source,
       begin: (offered) => this.#begin(offered),
       clock,
       onFailed: (error) => this.#fail(error),
     })
-    this.#intake.bind(options.source)
     this.#pool.done.catch((error: unknown) => this.#fail(error))
     this.#sink = options.sink(this.#pool.rowRings)
     this.#coordinator = this.#createCoordinator()
@@ -175,12 +174,12 @@ export class Pipeline {
       await this.#sink.ready
       this.#sinkReady = true
       if (this.state !== 'starting') return
-      await this.#options.source.start(this.#intake)
+      await this.#options.source.start(this.#inflow.deliveries)
       this.#sourceStarted = true
       if (this.state !== 'starting') return
       this.#become('running')
       this.#maintaining = this.#maintain().catch((error: unknown) => this.#fail(error))
-      this.#intake.ended.then(() => this.#finish(true)).catch((error: unknown) => this.#fail(error))
+      this.#inflow.deliveries.ended.then(() => this.#finish(true)).catch((error: unknown) => this.#fail(error))
     } catch (error) {
       this.#fail(error)
     }
@@ -213,7 +212,7 @@ export class Pipeline {
       held: this.#trouble !== '' || source.trouble !== undefined,
       topics: this.#options.topics,
       ingest: this.#ingest,
-      intake: this.#intake,
+      inflow: this.#inflow,
       rings: this.#pool.rings,
       workerStats: this.#pool.stats,
       sink: this.#sink.stats(),
@@ -232,15 +231,15 @@ export class Pipeline {
 
   #createCoordinator(): Coordinator {
     const { topics, commitInterval, checkpoints, letters, source, log, clock } = this.#options
-    const intake = this.#intake
+    const { owned, broadcasts } = this.#inflow
     return new Coordinator({
       topics,
       commitInterval,
       checkpoints: checkpoints && this.#writer ? { writer: this.#writer, policy: checkpoints.policy } : undefined,
-      tasks: () => [...intake.tasks.values()].map(({ time }) => time),
-      marks: () => intake.lowWaterMarks(),
-      tell: (number, cut) => intake.tell(BLOCK.barrier, 0, number, 0, cut),
-      tellCheckpoint: (number, tasks, cut) => intake.tellCheckpoint(number, tasks, cut),
+      tasks: () => [...owned.tasks.values()].map(({ time }) => time),
+      marks: () => owned.lowWaterMarks(),
+      tell: (number, cut) => broadcasts.barrier(number, cut),
+      tellCheckpoint: (number, tasks, cut) => broadcasts.checkpoint(number, tasks, cut),
       lettersSettled: () => letters.settled(),
       writeLedger: (rows, windows) => this.#sink.writeLedger(rows, windows),
       commit: (marks) => source.commit(marks),
@@ -264,11 +263,11 @@ export class Pipeline {
     while (this.state === 'running') {
       await sleep(this.#options.maintainIntervalMs ?? MAINTAIN_MS, this.#halt.signal)
       if (this.state !== 'running') return
-      await this.#intake.maintain()
+      await this.#inflow.upkeep.maintain()
       if (this.#monotonic() >= tickAt) {
         tickAt = this.#monotonic() + emitInterval
-        await this.#intake.tell(BLOCK.tick, 0, 0, 0)
-        await this.#intake.emitQuiet()
+        await this.#inflow.broadcasts.tick()
+        await this.#inflow.upkeep.emitQuiet()
       }
       this.#coordinator.tick()?.catch((error: unknown) => this.#fail(error))
     }
@@ -281,10 +280,10 @@ export class Pipeline {
     this.#halt.abort()
     await this.#options.source.stop()
     await this.#maintaining
-    await this.#intake.tell(BLOCK.tick, 0, 0, 0)
+    await this.#inflow.broadcasts.tick()
     await this.#keepAtEnd(emitAll)
     await this.#coordinator.last(emitAll)
-    await this.#intake.tell(BLOCK.end, 0, emitAll ? 1 : 0, 0) // a barrier behind it would never be answered
+    await this.#inflow.broadcasts.end(emitAll) // a barrier behind it would never be answered
     await this.#pool.done
     await this.#sink.ended
     await this.#options.letters.settled()
@@ -306,7 +305,7 @@ export class Pipeline {
 
   /** Every record read is counted, late or invalid; every event counted on main has reached a worker. */
   #checkLedger(): void {
-    for (const { topicIndex, partition, read, counted, late, invalid } of this.#intake.partitions) {
+    for (const { topicIndex, partition, read, counted, late, invalid } of this.#inflow.owned.partitions) {
       const topic = this.#options.topics[topicIndex]
       if (read !== counted + late + invalid) {
         const sums = `read ${read}, counted ${counted} + late ${late} + invalid ${invalid}`
@@ -321,7 +320,7 @@ export class Pipeline {
   async #stop(): Promise<void> {
     if (this.state === 'stopped') return
     this.#become('stopped')
-    this.#intake.stop()
+    this.#inflow.broadcasts.stop()
     this.#halt.abort()
     await this.#release()
     this.#resolve()
@@ -339,7 +338,7 @@ export class Pipeline {
   #fail(error: unknown): void {
     if (this.state === 'stopped') return
     this.#become('stopped')
-    this.#intake.stop()
+    this.#inflow.broadcasts.stop()
     this.#halt.abort()
     this.#reject(error)
     void this.#release()

@@ -4,7 +4,7 @@
  * An insert touches at most DAYS_MAX days of window ends. Windows start in the day they end in or one before it, whatever their
  * size divides, so the partitions (days of window starts) stay below the 100 that ClickHouse takes in one insert.
  */
-import type { RingReader } from '../ring/ring-reader.ts'
+import type { RowsBlock } from '../ring/row-blocks.ts'
 
 const DAY_MS = 86_400_000
 const DAYS_MAX = 45
@@ -36,17 +36,16 @@ export class Batch {
     return this.rows >= this.#rowsMax
   }
 
-  /** Copies the reader's current block of rows; its memory may be released afterwards. */
-  add(reader: RingReader, now: number): void {
-    const from = reader.payload * 4
-    const size = this.size + reader.byteLength
+  /** Copies a block of rows; its memory may be released afterwards. */
+  add({ bytes, start, end, count, windowEnd, first }: RowsBlock, now: number): void {
+    const size = this.size + end - start
     if (size > this.bytes.length) this.#grow(size)
-    this.bytes.set(reader.bytes.subarray(from, from + reader.byteLength), this.size)
+    this.bytes.set(bytes.subarray(start, end), this.size)
     this.size = size
     if (this.rows === 0) this.since = now
-    this.rows += reader.count
-    this.#days.add(dayOf(reader.time))
-    if (reader.aux === 1) this.firstEnds.push(reader.time)
+    this.rows += count
+    this.#days.add(dayOf(windowEnd))
+    if (first) this.firstEnds.push(windowEnd)
   }
 
   /** Empty again; the memory stays. */

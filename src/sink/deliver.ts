@@ -10,6 +10,7 @@
  * The ledger goes its own way beside the rows, over the same connection, so that neither waits for the other.
  */
 import type { ClickHouseClient } from '@clickhouse/client'
+import { assert } from '../assert.ts'
 import { type Backoff, backoffMs } from '../backoff.ts'
 import { applySchema, checkSchema, type TableTypes } from '../clickhouse/apply-schema.ts'
 import { CONTENT, TOO_LARGE, TOO_MANY_PARTS } from '../clickhouse/codes.ts'
@@ -119,6 +120,7 @@ export class Delivery {
     const { signal, reports } = this.#options
     let rows = new EncodedRows(batch.bytes.subarray(0, batch.size), batch.rows)
     this.pending = rows.count
+    let parked = 0
     while (rows.count > 0) {
       const current = rows
       const size = () => this.#size.rows
@@ -133,7 +135,8 @@ export class Delivery {
       if (why === 'sound') {
         const verdict = this.#parking.judge(batch.rows - this.pending, placement, this.#now())
         if (verdict === 'park') {
-          countParked(this.#slots, refused.length)
+          parked = refused.length
+          countParked(this.#slots, parked)
           reports.parked(refused.map((each) => parkedRow(current, each)))
           break
         }
@@ -142,6 +145,7 @@ export class Delivery {
       rows = await this.#hold(rows, why)
     }
     if (signal.aborted) return false
+    assert(this.pending === parked, 'every row of a batch is acknowledged or parked', { of: batch.rows, pending: this.pending, parked })
     this.#delivered(batch)
     return true
   }

@@ -9,8 +9,10 @@
  * the barrier hold a few rows more, and rows may be written early.
  */
 import { assert } from '../assert.ts'
+import { readBarrier } from '../ring/blocks.ts'
 import { BLOCK } from '../ring/layout.ts'
 import { RingReader } from '../ring/ring-reader.ts'
+import { readRows } from '../ring/row-blocks.ts'
 import { Batch } from './batch.ts'
 
 export class RowIntake {
@@ -59,11 +61,12 @@ export class RowIntake {
   /** Reads whatever is there and fits. */
   read(now: number): void {
     if (this.#stalled >= 0) {
-      const ring = this.#stalled
-      if (this.#filling.refuses(this.readers[ring]!.time)) return
+      const reader = this.readers[this.#stalled]!
+      const rows = readRows(reader)
+      if (this.#filling.refuses(rows.windowEnd)) return
       this.#stalled = -1
-      this.#filling.add(this.readers[ring]!, now)
-      this.readers[ring]!.release()
+      this.#filling.add(rows, now)
+      reader.release()
     }
     for (let ring = 0; ring < this.readers.length && this.#stalled < 0; ring++) this.#readRing(ring, now)
   }
@@ -82,20 +85,28 @@ export class RowIntake {
     this.#spare = batch
   }
 
+  #reach(ring: number, number: number): void {
+    const last = this.#barriers[ring]!
+    assert(number > last, 'the barriers of a ring come in the order of their numbers', { ring, number, last })
+    this.#barriers[ring] = number
+    this.barrier = Math.min(...this.#barriers)
+  }
+
   #readRing(ring: number, now: number): void {
     const reader = this.readers[ring]!
     while (!this.#ended[ring] && !this.#filling.isFull && reader.next()) {
       switch (reader.kind) {
-        case BLOCK.rows:
-          if (this.#filling.refuses(reader.time)) {
+        case BLOCK.rows: {
+          const rows = readRows(reader)
+          if (this.#filling.refuses(rows.windowEnd)) {
             this.#stalled = ring
             return
           }
-          this.#filling.add(reader, now)
+          this.#filling.add(rows, now)
           break
+        }
         case BLOCK.barrier:
-          this.#barriers[ring] = reader.aux
-          this.barrier = Math.min(...this.#barriers)
+          this.#reach(ring, readBarrier(reader))
           break
         case BLOCK.end:
           this.#ended[ring] = true

@@ -9,7 +9,7 @@
  * Rows that ClickHouse refuses for what they hold are told as `parked` before the first barrier behind them. The ledger is written beside
  * all this, one order after another, from `ready` until the thread is terminated: `ended` does not end it.
  *
- * A failing ClickHouse stops the reading of rings (intake.ts) and is retried for ever (deliver.ts): `trouble`, later `recovered`.
+ * A failing ClickHouse stops the reading of rings (row-intake.ts) and is retried for ever (deliver.ts): `trouble`, later `recovered`.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../assert.ts'

@@ -6,6 +6,7 @@
  * It is published to the workers only when it passes a window's end or a window's end + lateness, because nothing happens in between.
  * Whether a window counts as purged is decided by the published watermark, on main and in the workers alike.
  */
+import { assert } from '../assert.ts'
 import type { WindowLedgerRow } from './ledger.ts'
 import type { Partition } from './partition.ts'
 
@@ -60,6 +61,7 @@ export class Task {
 
   /** The workers have been told: windows that ended `lateness` before are purged. */
   publish(watermark: number): void {
+    assert(watermark >= this.published, "a task's watermark never falls", { task: this.task, watermark, published: this.published })
     this.published = watermark
     for (const partition of this.partitions) partition.leaveWindows(watermark - this.#rules.allowedLateness, this.#closed)
   }

@@ -5,15 +5,14 @@
  * Checked at every emission: the cells of the pane add up to the events it was given. A cell counted twice or lost ends the process.
  */
 import { assert } from '../assert.ts'
-import { BLOCK } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
+import { beginRows, passBarrier, passEnd, publishRows, rowBytesMaxOf, rowsStart } from '../ring/row-blocks.ts'
 import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
 import type { Pane } from '../window/pane.ts'
 import type { TaskState } from './task-state.ts'
 import { countCtr, ROWS } from './worker-stats.ts'
 
-const BLOCK_WORDS = 8192
 const WAIT_MS = 1000
 
 export class Emission {
@@ -47,8 +46,8 @@ export class Emission {
     let id = 0
     while (id < ids) {
       this.#open(state.task)
-      const from = this.#writer.payload * 4
-      const stop = from + Math.min(BLOCK_WORDS, this.#writer.payloadMaxWords) * 4 - this.#rowMax
+      const from = rowsStart(this.#writer)
+      const stop = from + rowBytesMaxOf(this.#writer) - this.#rowMax
       let at = from
       let rows = 0
       for (; id < ids && at <= stop; id++) {
@@ -70,28 +69,24 @@ export class Emission {
         if (first) countCtr(this.#stats, impressions, clicks)
         rows++
       }
-      this.#close(rows, at - from, pane.end, first)
+      publishRows(this.#writer, rows, at - from, pane.end, first)
+      this.#stats[ROWS]! += rows
     }
     assert(sum === pane.total, 'a pane holds the events it was given', { start: pane.start, sum, total: pane.total })
     pane.dirty = false
   }
 
-  /** Passes a barrier or the end on, behind the rows before it. */
-  pass(kind: typeof BLOCK.barrier | typeof BLOCK.end, number: number): void {
-    while (!this.#writer.tryPut(kind, 0, number)) this.#writer.waitRoom(WAIT_MS)
+  /** Passes a barrier on, behind the rows before it. */
+  passBarrier(number: number): void {
+    while (!passBarrier(this.#writer, number)) this.#writer.waitRoom(WAIT_MS)
+  }
+
+  /** Passes the end on, behind all rows. */
+  passEnd(): void {
+    while (!passEnd(this.#writer)) this.#writer.waitRoom(WAIT_MS)
   }
 
   #open(task: number): void {
-    const words = Math.min(BLOCK_WORDS, this.#writer.payloadMaxWords)
-    while (!this.#writer.tryOpen(BLOCK.rows, task, words)) this.#writer.waitRoom(WAIT_MS)
-  }
-
-  #close(rows: number, bytes: number, windowEnd: number, first: boolean): void {
-    if (rows === 0) {
-      this.#writer.abandon()
-      return
-    }
-    this.#writer.close((bytes + 3) >> 2, rows, first ? 1 : 0, bytes, windowEnd)
-    this.#stats[ROWS]! += rows
+    while (!beginRows(this.#writer, task, rowBytesMaxOf(this.#writer))) this.#writer.waitRoom(WAIT_MS)
   }
 }

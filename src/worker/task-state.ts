@@ -21,6 +21,8 @@ export class TaskState {
   readonly task: number
   readonly panes: Panes
   readonly products = new Products()
+  /** The last one that came, ms. */
+  watermark = Number.NEGATIVE_INFINITY
 
   constructor(task: number, windowSize: number) {
     this.task = task
@@ -60,6 +62,8 @@ export class TaskState {
   }
 
   onWatermark(watermark: number, lateness: number, emit: Emit): void {
+    assert(watermark >= this.watermark, "a task's watermark never falls", { task: this.task, watermark, last: this.watermark })
+    this.watermark = watermark
     for (const pane of this.panes.open.slice()) {
       const purge = pane.end + lateness <= watermark
       if (pane.dirty && (purge || (pane.end <= watermark && pane.emitted === undefined))) emit(this, pane)

@@ -9,7 +9,19 @@ import { assert } from '../assert.ts'
 import { CopyMemory } from '../checkpoint/copy-memory.ts'
 import type { ShardCopy, WorkerCopy } from '../checkpoint/snapshot.ts'
 import { buffersOf } from '../checkpoint/snapshot.ts'
-import { BLOCK, PANE_DIRTY, PANE_EMITTED } from '../ring/layout.ts'
+import {
+  idOfCell,
+  readBarrier,
+  readCells,
+  readCheckpoint,
+  readEnd,
+  readEvents,
+  readForget,
+  readProduct,
+  readQuiet,
+  readWatermark,
+} from '../ring/blocks.ts'
+import { BLOCK } from '../ring/layout.ts'
 import { RingReader } from '../ring/ring-reader.ts'
 import { RingWriter } from '../ring/ring-writer.ts'
 import type { Pane } from '../window/pane.ts'
@@ -85,6 +97,8 @@ export class WindowWorker {
   readonly #emission: Emission
   readonly #stats: Float64Array
   readonly #tasks = new Map<number, TaskState>()
+  /** The number of the last barrier passed on. */
+  #barrier = 0
   readonly #emit = (state: TaskState, pane: Pane) => this.#emission.emit(state, pane, Date.now())
 
   constructor(job: Omit<WorkerJob, 'copies'>, reader: RingReader, copies?: CopyPort) {
@@ -98,24 +112,23 @@ export class WindowWorker {
   /** Acts on the reader's current block. */
   step(): void {
     const reader = this.#reader
-    const { task, payload } = reader
+    const { task } = reader
     switch (reader.kind) {
       case BLOCK.events:
-        this.#state(task).panes.add(reader.words, payload, reader.count, reader.time)
-        this.#stats[EVENTS]! += reader.count
+        this.#count(task)
         break
       case BLOCK.product:
-        this.#state(task).addProduct(reader.aux, reader.bytes, payload * 4, payload * 4 + reader.byteLength)
+        this.#addProduct(task)
         break
       case BLOCK.forget:
-        for (let i = 0; i < reader.count; i++) this.#state(task).removeProduct(reader.words[payload + i]!)
+        this.#state(task).removeProduct(readForget(reader))
         break
       case BLOCK.watermark:
-        this.#state(task).onWatermark(reader.time, this.#job.allowedLateness, this.#emit)
+        this.#state(task).onWatermark(readWatermark(reader), this.#job.allowedLateness, this.#emit)
         this.gauge()
         break
       case BLOCK.quiet:
-        this.#state(task).onQuiet(reader.time, this.#emit)
+        this.#state(task).onQuiet(readQuiet(reader), this.#emit)
         break
       case BLOCK.tick:
         for (const state of this.#tasks.values()) state.onTick(this.#emit)
@@ -124,19 +137,21 @@ export class WindowWorker {
         this.#tasks.delete(task)
         break
       case BLOCK.barrier:
-        this.#emission.pass(BLOCK.barrier, reader.aux)
+        this.#passBarrier(readBarrier(reader))
         break
-      case BLOCK.checkpoint:
-        this.#copy(reader.aux, reader.words.subarray(payload, payload + reader.count))
-        this.#emission.pass(BLOCK.barrier, reader.aux)
+      case BLOCK.checkpoint: {
+        const { number, tasks } = readCheckpoint(reader)
+        this.#copy(number, tasks)
+        this.#passBarrier(number)
         break
+      }
       case BLOCK.restore:
-        this.#restore()
+        this.#restore(task)
         break
       case BLOCK.end:
-        if (reader.aux === 1) for (const state of this.#tasks.values()) state.onEnd(this.#emit)
+        if (readEnd(reader)) for (const state of this.#tasks.values()) state.onEnd(this.#emit)
         this.gauge()
-        this.#emission.pass(BLOCK.end, 0)
+        this.#emission.passEnd()
         break
       default:
         assert(false, 'main sends only blocks a worker knows', { kind: reader.kind })
@@ -168,10 +183,38 @@ export class WindowWorker {
     this.#copies?.send(copy, buffersOf(shards))
   }
 
-  #restore(): void {
-    const { task, time, words, payload, count, aux } = this.#reader
-    const { panes } = this.#state(task)
-    panes.restore(time, words, this.#reader.doubles, payload, count, (aux & PANE_DIRTY) !== 0, (aux & PANE_EMITTED) !== 0)
+  #count(task: number): void {
+    const { words, at, count, base } = readEvents(this.#reader)
+    this.#state(task).panes.add(words, at, count, base)
+    this.#stats[EVENTS]! += count
+  }
+
+  #addProduct(task: number): void {
+    const { id, bytes, start, end } = readProduct(this.#reader)
+    this.#state(task).addProduct(id, bytes, start, end)
+  }
+
+  /** Nothing of the task has been purged before its last cell is back, and whatever is counted again has its product. */
+  #restore(task: number): void {
+    const cells = readCells(this.#reader)
+    const { words, doubles, at, count, start, dirty, emitted } = cells
+    const state = this.#state(task)
+    assert(state.watermark === Number.NEGATIVE_INFINITY, 'a task is restored before its watermark comes', {
+      task,
+      start,
+      of: state.watermark,
+    })
+    for (let cell = 0; cell < count; cell++) {
+      const id = idOfCell(cells, cell)
+      assert(state.products.has(id), 'a restored cell counts a product that was told', { task, start, id })
+    }
+    state.panes.restore(start, words, doubles, at, count, dirty, emitted)
+  }
+
+  #passBarrier(number: number): void {
+    assert(number > this.#barrier, 'barriers come in the order of their numbers', { number, last: this.#barrier })
+    this.#barrier = number
+    this.#emission.passBarrier(number)
   }
 
   #state(task: number): TaskState {

@@ -126,6 +126,20 @@ describe('a plain barrier', () => {
     expect(since()).toEqual(['barrier 1', 'letters', 'ledger 4 5', 'commit 5'])
   })
 
+  test('whose mark has gone back ends the run, and commits nothing', async () => {
+    const { coordinator, partition, since, advance, settle } = bench()
+    partition.position = 5
+    await advance(100)
+    void coordinator.tick()
+    coordinator.acknowledge(1)
+    await settle()
+    expect(since().at(-1)).toBe('commit 5')
+    partition.position = 4
+    await advance(100)
+    await expect(coordinator.tick()).rejects.toThrow('a low-water mark lies in what was read and never goes back')
+    expect(since()).toEqual([])
+  })
+
   test('whose ledger can not be written ends the run, and commits nothing', async () => {
     const { coordinator, since, advance, count, task } = bench({ writeLedger: async () => Promise.reject(new Error('gone')) })
     count(1)

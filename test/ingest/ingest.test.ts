@@ -3,8 +3,10 @@ import { CODEC } from '../../src/batch/codec.ts'
 import { REASON, REASONS } from '../../src/format/reasons.ts'
 import { Cursor } from '../../src/ingest/cursor.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
-import { DONE, Ingest, type IngestRules, LETTERS_FULL, MANY_WINDOWS, type Rejected, RING_FULL } from '../../src/ingest/ingest.ts'
+import { DONE, MANY_WINDOWS, RING_FULL } from '../../src/ingest/event-counter.ts'
+import { Ingest, type IngestRules, LETTERS_FULL, type Rejected } from '../../src/ingest/ingest.ts'
 import { Dictionary } from '../../src/products/dictionary.ts'
+import { readEvents, readProduct } from '../../src/ring/blocks.ts'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
@@ -40,13 +42,15 @@ function bench(rules: Partial<IngestRules> = {}, ringBytes = 64 * 1024) {
   const names = new Map<number, string>()
   const drain = () => {
     while (reader.next()) {
-      const { kind, payload, words } = reader
-      if (kind === BLOCK.product)
-        names.set(reader.aux, Buffer.from(reader.bytes.subarray(payload * 4, payload * 4 + reader.byteLength)).toString())
-      if (kind !== BLOCK.events) continue
-      for (let i = 0; i < reader.count; i++) {
-        const code = words[payload + i * 2]!
-        counted.push([names.get(code >> 1)!, reader.time + words[payload + i * 2 + 1]!, code & 1])
+      if (reader.kind === BLOCK.product) {
+        const { id, bytes, start, end } = readProduct(reader)
+        names.set(id, Buffer.from(bytes.subarray(start, end)).toString())
+      }
+      if (reader.kind !== BLOCK.events) continue
+      const { words, at, count, base } = readEvents(reader)
+      for (let i = 0; i < count; i++) {
+        const code = words[at + i * 2]!
+        counted.push([names.get(code >> 1)!, base + words[at + i * 2 + 1]!, code & 1])
       }
     }
     reader.release()

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { BLOCK, createRing } from '../../src/ring/layout.ts'
+import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 
 const BLOCKS = 300_000
@@ -11,7 +12,7 @@ const reader = `
   let expected = 0, sum = 0, waits = 0
   for (let end = false; !end; ) {
     while (reader.next()) {
-      if (reader.kind === 9) { end = true; break }
+      if (reader.kind === ${BLOCK.end}) { end = true; break }
       if (reader.task !== expected) throw new Error('block ' + reader.task + ' instead of ' + expected)
       for (let i = 0; i < reader.count; i++) {
         const word = reader.words[reader.payload + i]
@@ -41,7 +42,7 @@ test('a reader never sees a block before it is whole, however the two threads ra
   let full = 0
   for (let block = 0; block < BLOCKS; block++) {
     const count = (block * 7919) % 97
-    while (!writer.tryOpen(BLOCK.events, block, count)) {
+    while (!writer.tryOpen(BLOCK.checkpoint, block, count)) {
       full++
       await writer.waitRoomAsync(1000)
     }
@@ -55,4 +56,18 @@ test('a reader never sees a block before it is whole, however the two threads ra
   expect({ expected: seen.expected, sum: seen.sum }).toEqual({ expected: BLOCKS, sum: words })
   expect(full).toBeGreaterThan(0)
   expect(seen.waits).toBeGreaterThan(0)
+})
+
+test.each(['ring-reader.ts', 'ring-writer.ts'])('a second thread that takes the same side of a ring is caught (%s)', async (file) => {
+  const ring = createRing(4096)
+  if (file === 'ring-reader.ts') new RingReader(ring)
+  else new RingWriter(ring)
+  const code = `
+    import { workerData } from 'node:worker_threads'
+    for (const side of Object.values(await import(workerData.module))) new side(workerData.ring)
+  `
+  const module = new URL(`../../src/ring/${file}`, import.meta.url).href
+  const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`), { workerData: { ring, module } })
+  const failure = await new Promise((resolve) => thread.once('error', resolve).once('exit', () => resolve('nothing')))
+  expect(failure).toMatchObject({ message: expect.stringContaining('each side of a ring is taken once, by one thread') })
 })

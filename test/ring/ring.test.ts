@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { BugError } from '../../src/assert.ts'
 import { Random } from '../../src/load/random.ts'
-import { tryBroadcast } from '../../src/ring/broadcast.ts'
-import { BLOCK, createRing, RING_HEADER_BYTES, ringFill } from '../../src/ring/layout.ts'
+import { putBarrier, putCheckpoint, putTick } from '../../src/ring/blocks.ts'
+import { BLOCK, BYTES, COUNT, createRing, KIND, LENGTH, RING_HEADER_BYTES, ringFill } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
+import { Rings } from '../../src/ring/rings.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
 
@@ -96,16 +97,123 @@ describe('a ring', () => {
   })
 })
 
-test('a broadcast reaches all rings or none', () => {
-  const rings = [createRing(4096), createRing(4096), createRing(4096)]
-  const writers = rings.map((ring) => new RingWriter(ring))
-  while (writers[1]!.tryPut(BLOCK.tick, 0)) {}
-  expect(tryBroadcast(writers, BLOCK.barrier, 0, 1, 0)).toBe(1)
-  expect(rings.map(ringFill)).toEqual([0, 1, 0])
-  const reader = new RingReader(rings[1]!)
-  reader.next()
-  reader.release()
-  expect(tryBroadcast(writers, BLOCK.barrier, 0, 1, 0)).toBe(-1)
+describe('a put to all rings', () => {
+  const setUp = () => {
+    const memory = [createRing(4096), createRing(4096), createRing(4096)]
+    const writers = memory.map((ring) => new RingWriter(ring))
+    const fillMiddle = () => {
+      while (writers[1]!.tryPut(BLOCK.tick, 0)) {}
+    }
+    return { memory, writers, rings: new Rings(writers), reader: new RingReader(memory[1]!), fillMiddle }
+  }
+
+  test('reaches all or none, and says which one was full', () => {
+    const { memory, rings, reader, fillMiddle } = setUp()
+    fillMiddle()
+    expect(putTick(rings)).toBe(false)
+    expect(putBarrier(rings, 1)).toBe(false)
+    expect(rings.fullRing).toBe(1)
+    expect(memory.map(ringFill)).toEqual([0, 1, 0])
+    reader.next()
+    reader.release()
+    expect(putBarrier(rings, 1)).toBe(true) // one that didn't go in has not used up its number
+  })
+
+  test('takes barriers in the order of their numbers only', () => {
+    const { rings } = setUp()
+    expect(putBarrier(rings, 2)).toBe(true)
+    expect(() => putBarrier(rings, 2)).toThrow('barriers are numbered in the order in which they are put {"number":2,"last":2}')
+    expect(() => putCheckpoint(rings, 1, [])).toThrow(BugError)
+    expect(putCheckpoint(rings, 3, [])).toBe(true)
+  })
+})
+
+describe('a writer takes', () => {
+  const open = (kind: (typeof BLOCK)[keyof typeof BLOCK], payloadWords: number) => {
+    const writer = new RingWriter(createRing(4096))
+    writer.tryOpen(kind, 0, payloadWords)
+    return writer
+  }
+
+  test.each([
+    ['no more than the block was opened with', BLOCK.rows, 10, [11]],
+    ['no more than that, though its last words would be padding', BLOCK.rows, 9, [10]],
+    ['no less than nothing', BLOCK.rows, 10, [-1]],
+    ['no more events than fit', BLOCK.events, 10, [10, 6]],
+    ['no more cells than fit', BLOCK.restore, 12, [12, 3]],
+    ['no more bytes than fit', BLOCK.product, 3, [3, 0, 0, 13]],
+    ['no negative count', BLOCK.events, 10, [10, -1]],
+    ['no negative number of bytes', BLOCK.product, 10, [10, 0, 0, -1]],
+  ] as const)('%s', (_, kind, payloadWords, [words, count = 0, aux = 0, bytes = 0]) => {
+    expect(() => open(kind, payloadWords).close(words, count, aux, bytes)).toThrow('a block takes no more than it was opened with')
+  })
+
+  test.each([
+    [BLOCK.rows, 10, [10]],
+    [BLOCK.rows, 10, [0]],
+    [BLOCK.events, 10, [10, 5]],
+    [BLOCK.restore, 12, [12, 2]],
+    [BLOCK.product, 3, [3, 0, 0, 12]],
+  ] as const)('what just fits: kind %i, %i words', (kind, payloadWords, [words, count = 0, aux = 0, bytes = 0]) => {
+    expect(() => open(kind, payloadWords).close(words, count, aux, bytes)).not.toThrow()
+  })
+
+  test('no block of a size below nothing', () => {
+    expect(() => open(BLOCK.rows, -1)).toThrow('a block fits half the ring')
+  })
+})
+
+describe('a reader refuses a block', () => {
+  /** 256 words, of which a block of 100 words of payload takes 112; `spoil` gets the words from its header on. */
+  const next = (spoil: (words: Int32Array) => void) => {
+    const ring = createRing(4096)
+    const writer = new RingWriter(ring)
+    writer.tryOpen(BLOCK.events, 0, 100)
+    writer.close(100, 50, 0, 400)
+    spoil(new Int32Array(ring, RING_HEADER_BYTES))
+    return new RingReader(ring).next()
+  }
+
+  test.each([
+    ['shorter than its header', LENGTH, 0],
+    ['shorter than its header', LENGTH, -112],
+    ['that is not aligned', LENGTH, 111],
+    ['longer than what is published', LENGTH, 120],
+    ['of an unknown kind', KIND, 13],
+    ['of an unknown kind', KIND, -1],
+    ['with more events than fit', COUNT, 53],
+    ['with a negative count', COUNT, -1],
+    ['with more bytes than fit', BYTES, 417],
+    ['with a negative number of bytes', BYTES, -1],
+  ])('%s: word %i is %i', (_, word, value) => {
+    expect(() => next((words) => void words.set([value], word))).toThrow(
+      'a block lies within what is published and holds what its header says {"length":',
+    )
+  })
+
+  test.each([
+    ['with as many events as fit', COUNT, 52],
+    ['with as many bytes as fit', BYTES, 416],
+    ['of the last kind, and with nothing', KIND, 6],
+  ])('but not one %s: word %i is %i', (_, word, value) => {
+    expect(next((words) => void words.set([value], word))).toBe(true)
+  })
+
+  test('that runs over the end of the ring', () => {
+    const ring = createRing(4096)
+    new Int32Array(ring, 0, 128).set([1016], 32) // the tail: 8 words before the end
+    new Int32Array(ring, 0, 128).set([1032], 0)
+    new Int32Array(ring, RING_HEADER_BYTES).set([16, BLOCK.tick], 1016)
+    expect(() => new RingReader(ring).next()).toThrow('a block lies within what is published')
+  })
+})
+
+test('each side of a ring is taken once', () => {
+  const ring = createRing(4096)
+  new RingWriter(ring)
+  new RingReader(ring)
+  expect(() => new RingWriter(ring)).toThrow('each side of a ring is taken once, by one thread {"side":"writer"}')
+  expect(() => new RingReader(ring)).toThrow('each side of a ring is taken once, by one thread {"side":"reader"}')
 })
 
 test(`any mix of blocks comes out in order and whole, seed ${SEED}`, () => {
@@ -117,7 +225,7 @@ test(`any mix of blocks comes out in order and whole, seed ${SEED}`, () => {
   for (let step = 0; step < 50_000; step++) {
     if (random.chance(0.5)) {
       const words = random.below(200)
-      if (!writer.tryOpen(BLOCK.events, step, words)) continue
+      if (!writer.tryOpen(BLOCK.checkpoint, step, words)) continue
       const used = random.below(words + 1)
       for (let i = 0; i < used; i++) writer.words[writer.payload + i] = step * 31 + i
       writer.close(used, used)
@@ -125,7 +233,8 @@ test(`any mix of blocks comes out in order and whole, seed ${SEED}`, () => {
     } else if (reader.next()) {
       const [task, used] = sent.shift()!
       expect([reader.task, reader.count]).toEqual([task, used])
-      for (let i = 0; i < used!; i++) expect(reader.words[reader.payload + i]).toBe((task! * 31 + i) | 0)
+      const wrong = reader.words.subarray(reader.payload, reader.payload + used!).findIndex((word, i) => word !== ((task! * 31 + i) | 0))
+      if (wrong >= 0) expect.fail(`word ${wrong} of block ${task} is another`)
       if (random.chance(0.7)) reader.release()
     } else {
       expect(sent).toEqual([])

@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import { BLOCK, createRing } from '../../src/ring/layout.ts'
+import { createRing } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
+import { beginRows, publishRows, readRows, rowsStart } from '../../src/ring/row-blocks.ts'
 import { Batch } from '../../src/sink/batch.ts'
 import { Delivery, type ParkedRow } from '../../src/sink/deliver.ts'
 import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
@@ -58,19 +59,19 @@ async function start() {
 function batchOf(products: readonly string[]): Batch {
   const ring = createRing(1 << 20)
   const writer = new RingWriter(ring)
-  writer.tryOpen(BLOCK.rows, 0, Math.ceil((products.length * rowMaxBytes(TENANT)) / 4))
+  beginRows(writer, 0, products.length * rowMaxBytes(TENANT))
   const view = new DataView(writer.bytes.buffer, writer.bytes.byteOffset, writer.bytes.byteLength)
-  const from = writer.payload * 4
+  const from = rowsStart(writer)
   let at = from
   for (const product of products) {
     const id = Buffer.from(product)
     at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, rowFrame(0, 10_000, 0, 0, 0), 1, 0)
   }
-  writer.close(Math.ceil((at - from) / 4), products.length, 1, at - from, 10_000)
+  publishRows(writer, products.length, at - from, 10_000, true)
   const reader = new RingReader(ring)
   reader.next()
   const batch = new Batch(products.length)
-  batch.add(reader, 0)
+  batch.add(readRows(reader), 0)
   return batch
 }
 

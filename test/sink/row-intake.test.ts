@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
-import { BLOCK, createRing, ringFill } from '../../src/ring/layout.ts'
+import { createRing, ringFill } from '../../src/ring/layout.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
+import { beginRows, passBarrier, passEnd, publishRows, rowsStart } from '../../src/ring/row-blocks.ts'
 import { RowIntake } from '../../src/sink/row-intake.ts'
 
 const DAY = 86_400_000
@@ -10,12 +11,12 @@ function setUp(rings: number, batchRows: number) {
   const writers = memory.map((ring) => new RingWriter(ring))
   const rows = (ring: number, count: number, windowEnd = 10_000, first = 0, bytes = [1, 2, 3, 4, 5]) => {
     const writer = writers[ring]!
-    expect(writer.tryOpen(BLOCK.rows, 0, 2)).toBe(true)
-    writer.bytes.set(bytes, writer.payload * 4)
-    writer.close(2, count, first, bytes.length, windowEnd)
+    expect(beginRows(writer, 0, bytes.length)).toBe(true)
+    writer.bytes.set(bytes, rowsStart(writer))
+    publishRows(writer, count, bytes.length, windowEnd, first === 1)
   }
-  const barrier = (ring: number, number: number) => expect(writers[ring]!.tryPut(BLOCK.barrier, 0, number)).toBe(true)
-  const end = (ring: number) => expect(writers[ring]!.tryPut(BLOCK.end, 0)).toBe(true)
+  const barrier = (ring: number, number: number) => expect(passBarrier(writers[ring]!, number)).toBe(true)
+  const end = (ring: number) => expect(passEnd(writers[ring]!)).toBe(true)
   return { memory, intake: new RowIntake(memory, batchRows), rows, barrier, end }
 }
 
@@ -113,6 +114,15 @@ test('a barrier is reached when the last ring gives it, and a ring ahead does no
   barrier(2, 2)
   intake.read(0)
   expect(intake.barrier).toBe(2)
+})
+
+test('a barrier that does not come in its turn is a bug', () => {
+  const { intake, barrier } = setUp(2, 10)
+  barrier(0, 2)
+  barrier(1, 1)
+  intake.read(0)
+  barrier(0, 2)
+  expect(() => intake.read(0)).toThrow('the barriers of a ring come in the order of their numbers {"ring":0,"number":2,"last":2}')
 })
 
 test('a barrier behind rows that find no place is not reached before they do', () => {

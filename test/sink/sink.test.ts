@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
+import { putTick } from '../../src/ring/blocks.ts'
+import { Rings } from '../../src/ring/rings.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until } from '../support/sink-run.ts'
 
@@ -157,7 +159,7 @@ test('emission delay counts from the window end to the acknowledgement, first em
 test('a block that does not belong in a row ring is a bug that is told with its reason', async () => {
   const run = start()
   await run.sink.ready
-  run.writers[0]!.tryPut(8, 0)
+  putTick(new Rings(run.writers))
   await until(() => run.deaths.length > 0)
   expect(run.deaths[0]).toMatchObject({ code: 'CTR_SINK_DIED', message: expect.stringContaining('a row ring carries rows') })
   await expect(run.sink.ended).rejects.toMatchObject({ code: 'CTR_SINK_DIED' })

@@ -16,7 +16,6 @@ export const MANY_PARAMETERS: Exceptions = [
   'src/batch/decompress.ts copyLiteral',
   'src/sink/row-binary.ts writeRow',
   // A call per block of a restored task, and per window.
-  'src/ingest/reload.ts tryPut',
   'src/window/pane.ts restore',
   // Node's own, only declared here.
   'src/batch/inflater.ts writeSync',

@@ -5,8 +5,9 @@ import { sleep } from '../../src/clock.ts'
 import type { Config } from '../../src/config/schema.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import type { CtrError } from '../../src/errors.ts'
-import { BLOCK, createRing } from '../../src/ring/layout.ts'
+import { createRing } from '../../src/ring/layout.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
+import { beginRows, passBarrier, passEnd, publishRows, rowsStart } from '../../src/ring/row-blocks.ts'
 import type { ParkedRow } from '../../src/sink/deliver.ts'
 import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { type Sink, startSink } from '../../src/sink/sink.ts'
@@ -54,9 +55,8 @@ export class SinkRun {
   /** One block of rows, all of one window; waits for room in the ring. */
   async rows(ring: number, rows: readonly TestRow[], first = true): Promise<void> {
     const writer = this.writers[ring]!
-    const words = Math.ceil((rows.length * rowMaxBytes(TENANT)) / 4)
-    while (!writer.tryOpen(BLOCK.rows, 0, words)) await writer.waitRoomAsync(100)
-    const from = writer.payload * 4
+    while (!beginRows(writer, 0, rows.length * rowMaxBytes(TENANT))) await writer.waitRoomAsync(100)
+    const from = rowsStart(writer)
     const view = new DataView(writer.bytes.buffer, writer.bytes.byteOffset, writer.bytes.byteLength)
     let at = from
     let end = 0
@@ -66,16 +66,16 @@ export class SinkRun {
       end = start + 10_000
       at = writeRow(writer.bytes, view, at, TENANT, id, 0, id.length, rowFrame(start, end, task, 0, Date.now()), impressions, clicks)
     }
-    writer.close(Math.ceil((at - from) / 4), rows.length, first ? 1 : 0, at - from, end)
+    publishRows(writer, rows.length, at - from, end, first)
   }
 
   async barrier(ring: number, number: number): Promise<void> {
     const writer = this.writers[ring]!
-    while (!writer.tryPut(BLOCK.barrier, 0, number)) await writer.waitRoomAsync(100)
+    while (!passBarrier(writer, number)) await writer.waitRoomAsync(100)
   }
 
   async end(): Promise<void> {
-    for (const writer of this.writers) while (!writer.tryPut(BLOCK.end, 0)) await writer.waitRoomAsync(100)
+    for (const writer of this.writers) while (!passEnd(writer)) await writer.waitRoomAsync(100)
   }
 }
 

@@ -284,6 +284,22 @@ export const wholeTests: Rule = ({ path, text }) => {
   return found.map(([call]) => `${call}: every test runs, always`)
 }
 
+const BLOCK_FIELD = 'aux|count|byteLength|time|payload'
+const RAW_BLOCK = [
+  /\.(?:aux|tryOpen|tryPut)\b/,
+  new RegExp(`\\breaders?(?:\\[.*\\]!?)?\\.(?:${BLOCK_FIELD})\\b`),
+  new RegExp(`\\{.*\\b(?:${BLOCK_FIELD})\\b.*\\} = (?:this\\.#)?reader$`),
+]
+
+/** Where in a block something lies is known in one folder: everybody else uses the typed puts and reads. */
+export const blockFields: Rule = ({ path, text }) => {
+  if (/^(src|test)\/ring\//.test(path)) return []
+  const lines = withoutComments(text).split('\n')
+  return lines.flatMap((line, i) =>
+    RAW_BLOCK.some((raw) => raw.test(line)) ? [`line ${i + 1} reads or writes a block by itself: see src/ring/blocks.ts`] : [],
+  )
+}
+
 const UNFINISHED = new RegExp(`\\b(?:${['TO', 'FIX', 'XX'].map((part, i) => part + ['DO', 'ME', 'X'][i]).join('|')})\\b`)
 
 export const finished: Rule = ({ text }) =>

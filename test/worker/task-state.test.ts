@@ -18,6 +18,13 @@ function stateOf() {
   return { state, emit, add, since }
 }
 
+test("a task's watermark may stay where it is, and never falls", () => {
+  const { state, emit } = stateOf()
+  state.onWatermark(10, 5, emit)
+  state.onWatermark(10, 5, emit)
+  expect(() => state.onWatermark(9, 5, emit)).toThrow('a task\'s watermark never falls {"task":0,"watermark":9,"last":10}')
+})
+
 describe('a window is emitted', () => {
   test('when the watermark reaches its end, once', () => {
     const { state, emit, add, since } = stateOf()
