@@ -14,7 +14,7 @@
 import type { Clock } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { LowWaterMark } from '../source/source.ts'
-import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
+import { type LedgerRow, sumLeftBy, type WindowLedgerRow } from '../window/ledger.ts'
 import type { Partition } from '../window/partition.ts'
 import type { Task } from '../window/task.ts'
 import { Barriers, sameMarks } from './barriers.ts'
@@ -270,7 +270,7 @@ export class Coordinator {
         const totals = partition.totals()
         if (totals.read === 0 || this.#ledgerAt.get(partition) === partition.position) continue
         this.#ledgerAt.set(partition, partition.position)
-        const deadLettered = Object.values(totals.invalid).reduce((sum, count) => sum + count, 0)
+        const deadLettered = sumLeftBy(totals, 'deadLetters')
         const maxEventTime = Number.isFinite(partition.maxEventTime) ? partition.maxEventTime : undefined
         const topic = this.#options.topics[partition.topicIndex] ?? ''
         rows.push({ topic, partition: partition.partition, last: partition.position - 1, totals, deadLettered, maxEventTime })

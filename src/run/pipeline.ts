@@ -26,6 +26,7 @@ import type { PipelineStats } from '../metrics/stats.ts'
 import { BLOCK } from '../ring/layout.ts'
 import type { Sink } from '../sink/sink.ts'
 import type { OfferedPartition, Source } from '../source/source.ts'
+import { spellCounts, unaccounted } from '../window/ledger.ts'
 import { type StartWorkers, startWorkers, type WorkerPool } from '../worker/pool.ts'
 import { readWorkerStats } from '../worker/worker-stats.ts'
 import { collectStats } from './collect.ts'
@@ -304,14 +305,12 @@ export class Pipeline {
     patience.abort()
   }
 
-  /** Every record read is counted, late or invalid; every event counted on main has reached a worker. */
+  /** Every record read is in a term of the ledger; every event counted on main has reached a worker. */
   #checkLedger(): void {
-    for (const { topicIndex, partition, read, counted, late, invalid } of this.#intake.partitions) {
-      const topic = this.#options.topics[topicIndex]
-      if (read !== counted + late + invalid) {
-        const sums = `read ${read}, counted ${counted} + late ${late} + invalid ${invalid}`
-        throw new CtrError('CTR_LEDGER', `the ledger of ${topic} partition ${partition} does not balance: ${sums}`)
-      }
+    for (const counts of this.#intake.partitions) {
+      if (unaccounted(counts) === 0) continue
+      const name = `${this.#options.topics[counts.topicIndex]} partition ${counts.partition}`
+      throw new CtrError('CTR_LEDGER', `the ledger of ${name} does not balance: ${spellCounts(counts)}`)
     }
     const worked = this.#pool.stats.reduce((sum, stats) => sum + readWorkerStats(stats).events, 0)
     const counted = this.#ingest.impressions + this.#ingest.clicks

@@ -6,10 +6,11 @@
  * position when no window is open, is where a restart must begin to rebuild every open window exactly. Lateness depends on the prefix
  * only, so the largest event time at the mark belongs to it.
  *
- * Two ledgers: read, counted, late and invalid count since this process has the partition; `totals` adds what was read of it before.
+ * Two ledgers: `read` and a counter for each term of the ledger count since this process has the partition; `totals` adds what was read of
+ * it before.
  */
 import type { WindowFacts } from './facts.ts'
-import type { LedgerTotals } from './ledger.ts'
+import { addCounts, type LedgerCounts, type LedgerTotals, noTotals } from './ledger.ts'
 
 /** One open window of the partition. Times in ms. */
 export interface OpenWindow {
@@ -30,7 +31,7 @@ export interface PartitionStart {
   readonly totals?: LedgerTotals | undefined
 }
 
-export class Partition {
+export class Partition implements LedgerCounts {
   readonly topicIndex: number
   readonly partition: number
   /** Next offset to read. */
@@ -68,7 +69,7 @@ export class Partition {
     this.maxEventTime = start.maxEventTime ?? Number.NEGATIVE_INFINITY
     this.boundOffset = Number.POSITIVE_INFINITY
     this.lastRecordAt = now
-    this.#before = start.totals ?? { first: start.position, read: 0, counted: 0, late: 0, invalid: {} }
+    this.#before = start.totals ?? noTotals(start.position)
     this.#reasons = reasons
   }
 
@@ -80,19 +81,12 @@ export class Partition {
 
   /** Totals of all offsets below the position, of which `unread` more than the ledger says are read already. */
   totals(unread = 0): LedgerTotals {
-    const before = this.#before
-    const invalid: Record<string, number> = { ...before.invalid }
+    const reasons: Record<string, number> = {}
     this.invalidBy.forEach((count, number) => {
-      const reason = this.#reasons[number] ?? String(number)
-      invalid[reason] = (invalid[reason] ?? 0) + count
+      reasons[this.#reasons[number] ?? String(number)] = count
     })
-    return {
-      first: before.first,
-      read: before.read + this.read + unread,
-      counted: before.counted + this.counted,
-      late: before.late + this.late,
-      invalid,
-    }
+    const totals = addCounts(this.#before, this, reasons)
+    return { ...totals, read: totals.read + unread }
   }
 
   /**
