@@ -323,14 +323,14 @@ export class LaneGroup implements FetchListener {
     return { topicIndex, partition, ...start, endOffset: this.#boundedEnds.get(key), earliest: fact.earliest, latest: fact.latest }
   }
 
-  #settle(lane: Lane, { topicIndex, partition, position, maxEventTime, totals }: AssignedPartition): AssignedPartition {
+  #settle(lane: Lane, { topicIndex, partition, position, maxEventTime, totals, carried }: AssignedPartition): AssignedPartition {
     const key = keyOf(lane)
     this.#seen.add(key)
     lane.endOffset = this.#boundedEnds.get(key)
     lane.position = position
     lane.announced = true
     this.#control.seek(lane, position)
-    return { topicIndex, partition, position, maxEventTime, totals, endOffset: lane.endOffset }
+    return { topicIndex, partition, position, maxEventTime, totals, carried, endOffset: lane.endOffset }
   }
 
   /** The broker no longer, or not yet, has the position: retention has passed us, or the topic is another one. */

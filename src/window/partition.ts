@@ -9,7 +9,7 @@
  * Two ledgers: `read` and a counter for each term of the ledger count since this process has the partition; `totals` adds what was read of
  * it before.
  */
-import type { WindowFacts } from './facts.ts'
+import type { CarriedFacts, MarkFacts, WindowFacts } from './facts.ts'
 import { addCounts, type LedgerCounts, type LedgerTotals, noTotals } from './ledger.ts'
 
 /** One open window of the partition. Times in ms. */
@@ -29,6 +29,17 @@ export interface PartitionStart {
   readonly maxEventTime: number | undefined
   /** Totals below `position`; undefined when the ledger begins here. */
   readonly totals?: LedgerTotals | undefined
+  /** What the committed mark says besides. */
+  readonly carried?: CarriedFacts | undefined
+}
+
+/** First offset that a restart must read, and what is known of the records before it. */
+export interface LowWater {
+  readonly offset: number
+  /** undefined before the first event. */
+  readonly maxEventTime: number | undefined
+  readonly totals: LedgerTotals
+  readonly facts: MarkFacts | undefined
 }
 
 export class Partition implements LedgerCounts {
@@ -59,6 +70,7 @@ export class Partition implements LedgerCounts {
   readonly windows = new Map<number, OpenWindow>()
 
   readonly #before: LedgerTotals
+  readonly #carried: CarriedFacts | undefined
   readonly #reasons: readonly string[]
 
   /** `reasons` names the numbers of `invalidBy`. */
@@ -70,6 +82,7 @@ export class Partition implements LedgerCounts {
     this.boundOffset = Number.POSITIVE_INFINITY
     this.lastRecordAt = now
     this.#before = start.totals ?? noTotals(start.position)
+    this.#carried = start.carried
     this.#reasons = reasons
   }
 
@@ -124,8 +137,8 @@ export class Partition implements LedgerCounts {
     return first
   }
 
-  /** Start of the low-water mark's window, or the position; with the largest event time (undefined: none) and the totals before it. */
-  lowWater(): { offset: number; maxEventTime: number | undefined; totals: LedgerTotals } {
+  /** Start of the low-water mark's window, or the position. */
+  lowWater(): LowWater {
     let { position: offset, maxEventTime } = this
     let totals: LedgerTotals | undefined
     for (const window of this.windows.values()) {
@@ -134,6 +147,18 @@ export class Partition implements LedgerCounts {
       maxEventTime = window.maxEventTime
       totals = window.totals
     }
-    return { offset, maxEventTime: Number.isFinite(maxEventTime) ? maxEventTime : undefined, totals: totals ?? this.totals() }
+    return {
+      offset,
+      maxEventTime: Number.isFinite(maxEventTime) ? maxEventTime : undefined,
+      totals: totals ?? this.totals(),
+      facts: this.#factsAt(offset),
+    }
+  }
+
+  /** Facts are about the records before their offset. Behind further records only the topic is still the same. */
+  #factsAt(offset: number): MarkFacts | undefined {
+    if (this.#carried === undefined || this.#carried.offset === offset) return this.#carried?.facts
+    const { topicId } = this.#carried.facts
+    return topicId === undefined ? undefined : { topicId }
   }
 }

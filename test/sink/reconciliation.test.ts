@@ -98,6 +98,21 @@ test('minutes hold what was read between one row of the ledger and the next, and
   ])
 })
 
+test('reasons that are no longer known, and a term of a newer version, are among the invalid and balance', async () => {
+  const before = span(9, 4, 0, 6, 1_000)
+  const { totals } = span(19, 10, 0, 10, 2_000)
+  const invalid = { EARLIER: 6, EMPTY: 1, ignored: 3 }
+  const after = { ...span(19, 10, 0, 10, 2_000), totals: { ...totals, invalid }, deadLettered: 7 }
+  await run.sink.writeLedger([before, after], [])
+  expect(await minutes()).toEqual([[0, 20, 10, 0, 10, 7, 0, 0, 0, 0, 1]])
+  expect(
+    await clickhouse.rows('SELECT invalid, invalid_by_reason AS reasons FROM db.ctr_ledger ORDER BY last_offset', endpoint.database),
+  ).toEqual([
+    { invalid: 6, reasons: { TYPE: 6 } },
+    { invalid: 10, reasons: invalid },
+  ])
+})
+
 test('topics, partitions, first offsets, tasks and tenants are taken apart, and added up', async () => {
   await put([row('a', 0, 1, 0, 0)], [row('a', 0, 0, 1, 1)])
   const spans = [
