@@ -3,7 +3,7 @@
  *
  *   barrier    every kafka.commitInterval: into all rings; marks, ledger and, at a checkpoint, the facts of all tasks are noted in that
  *              step
- *   safe       rows before it acknowledged by ClickHouse, dead letters delivered, then its ledger rows acknowledged
+ *   safe       rows before it acknowledged by ClickHouse, records acknowledged by their outputs, then its ledger rows acknowledged
  *   commit     its low-water marks go to the group; a commit that fails loses nothing, the next one covers it
  *   complete   of a checkpoint: objects, manifest. Meanwhile barriers go on
  *
@@ -47,7 +47,8 @@ export interface CoordinatorOptions {
   /** Puts barrier `number` into every ring; `cut` runs in that step. Gives up without it when the pipeline stops. */
   readonly tell: (number: number, cut: () => void) => Promise<void>
   readonly tellCheckpoint: (number: number, tasks: () => readonly number[], cut: (copied: readonly number[]) => void) => Promise<void>
-  readonly lettersSettled: () => Promise<void>
+  /** Resolves when every output has acknowledged what was put into it before the call: only then may a mark move past it. */
+  readonly delivered: () => Promise<void>
   readonly writeLedger: (rows: readonly LedgerRow[], windows: readonly WindowLedgerRow[]) => Promise<void>
   readonly commit: (marks: readonly LowWaterMark[]) => Promise<boolean>
   readonly log: Log
@@ -233,7 +234,7 @@ export class Coordinator {
 
   /** One barrier, to the point at which all before it is safe and its marks are committed. `savepoint` undefined: no checkpoint. */
   async #cut(savepoint: string | null | undefined, last?: 'all windows' | 'closed windows'): Promise<void> {
-    const { tell, tellCheckpoint, lettersSettled, writeLedger, commit, clock, checkpoints } = this.#options
+    const { tell, tellCheckpoint, delivered, writeLedger, commit, clock, checkpoints } = this.#options
     const number = this.#barriers.next
     let notes: CutNotes | undefined
     let safe: Promise<void> | undefined
@@ -244,7 +245,7 @@ export class Coordinator {
         this.#cutting.set(number, this.#knownNow())
         checkpoints?.writer.begin({ number, createdAt: clock(), savepoint: savepoint ?? null, tasks })
       }
-      safe = this.#barriers.cut(lettersSettled)
+      safe = this.#barriers.cut(delivered)
     }
     if (savepoint === undefined) await tell(number, () => cut())
     else await tellCheckpoint(number, () => this.#changedTasks(), cut)

@@ -15,14 +15,14 @@ import type { Restorer } from '../checkpoint/restore.ts'
 import { nameFault } from '../checkpoint/selection.ts'
 import type { CheckpointWriter, Written } from '../checkpoint/writer.ts'
 import { type Clock, sleep } from '../clock.ts'
-import type { DeadLetterOffice } from '../dlq/dead-letter.ts'
-import { letterWriter } from '../dlq/letters.ts'
-import { rowLetter } from '../dlq/row-letter.ts'
 import { CtrError } from '../errors.ts'
 import { EventBlocks } from '../ingest/event-blocks.ts'
 import { Ingest, type IngestRules } from '../ingest/ingest.ts'
 import { Intake } from '../ingest/intake.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
+import { allDelivered, type Outputs } from '../output/output.ts'
+import { refusedRow } from '../output/refused-row.ts'
+import { rejectedInput } from '../output/rejected-input.ts'
 import { BLOCK } from '../ring/layout.ts'
 import type { Sink } from '../sink/sink.ts'
 import type { OfferedPartition, Source } from '../source/source.ts'
@@ -56,10 +56,10 @@ export interface PipelineOptions {
   readonly sweepsPerRound?: number
   /** The run ends by itself when the source has delivered all there is. */
   readonly bounded: boolean
-  /** Named in every dead letter. */
+  /** Named in every record of an output. */
   readonly name: string
   readonly source: Source
-  readonly letters: DeadLetterOffice
+  readonly outputs: Outputs
   /** Starts the sink that reads these row rings. */
   readonly sink: (rowRings: readonly SharedArrayBuffer[]) => Sink
   /** Without it, Kafka's low-water marks are all there is to start from. */
@@ -130,7 +130,8 @@ export class Pipeline {
     this.released = new Promise((resolve) => {
       this.#released = resolve
     })
-    const { rules, topics, letters, log, clock } = options
+    const { rules, topics, outputs, log, clock } = options
+    const { deadLetters } = outputs
     this.#monotonic = options.monotonic ?? performance.now.bind(performance)
     this.#writer = options.checkpoints?.writer(options.workers)
     const settings = {
@@ -140,7 +141,8 @@ export class Pipeline {
       revision: options.revision,
     }
     this.#pool = (options.startWorkers ?? startWorkers)(options.workers, options.ringBytes, settings, this.#writer?.ports)
-    this.#ingest = new Ingest(rules, topics, new EventBlocks(this.#pool.writers), letterWriter(letters, options.name, topics, log, clock))
+    const rejected = rejectedInput(deadLetters, options.name, topics, log, clock)
+    this.#ingest = new Ingest(rules, topics, new EventBlocks(this.#pool.writers), rejected)
     this.#intake = new Intake({
       rules,
       topics,
@@ -149,7 +151,7 @@ export class Pipeline {
       bounded: options.bounded,
       writers: this.#pool.writers,
       ingest: this.#ingest,
-      lettersRoom: () => letters.room(),
+      lettersRoom: () => deadLetters.room(),
       ringRoom: (worker) => this.#pool.room(worker),
       begin: (offered) => this.#begin(offered),
       clock,
@@ -165,7 +167,7 @@ export class Pipeline {
       this.#trouble = trouble === undefined ? '' : trouble.message
     })
     this.#sink.onParked((rows) => {
-      for (const row of rows) letters.put(rowLetter(row, options.name, clock()))
+      for (const row of rows) deadLetters.put(refusedRow(row, options.name, clock()))
     })
     this.#sink.onDied((error) => this.#fail(error))
   }
@@ -202,11 +204,12 @@ export class Pipeline {
   }
 
   stats(): PipelineStats {
-    const { source, letters } = this.#options
+    const { source, outputs } = this.#options
     const notReady: string[] = []
     if (!this.#sinkReady) notReady.push('ClickHouse is not connected yet')
     else if (!this.#sourceStarted) notReady.push('the source is not connected yet')
-    for (const trouble of [this.#trouble, source.trouble, letters.trouble]) if (trouble) notReady.push(trouble)
+    for (const trouble of [this.#trouble, source.trouble, ...Object.values(outputs).map((output) => output.trouble)])
+      if (trouble) notReady.push(trouble)
     if (this.state === 'draining' || this.state === 'stopped') notReady.push(`the pipeline is ${this.state}`)
     return collectStats({
       state: this.state,
@@ -232,7 +235,7 @@ export class Pipeline {
   }
 
   #createCoordinator(): Coordinator {
-    const { topics, commitInterval, checkpoints, letters, source, log, clock } = this.#options
+    const { topics, commitInterval, checkpoints, outputs, source, log, clock } = this.#options
     const intake = this.#intake
     return new Coordinator({
       topics,
@@ -242,7 +245,7 @@ export class Pipeline {
       marks: () => intake.lowWaterMarks(),
       tell: (number, cut) => intake.tell(BLOCK.barrier, 0, number, 0, cut),
       tellCheckpoint: (number, tasks, cut) => intake.tellCheckpoint(number, tasks, cut),
-      lettersSettled: () => letters.settled(),
+      delivered: () => allDelivered(outputs),
       writeLedger: (rows, windows) => this.#sink.writeLedger(rows, windows),
       commit: (marks) => source.commit(marks),
       log,
@@ -288,7 +291,7 @@ export class Pipeline {
     await this.#intake.tell(BLOCK.end, 0, emitAll ? 1 : 0, 0) // a barrier behind it would never be answered
     await this.#pool.done
     await this.#sink.ended
-    await this.#options.letters.settled()
+    await allDelivered(this.#options.outputs)
     this.#checkLedger()
     await this.#stop()
   }
@@ -345,10 +348,10 @@ export class Pipeline {
   }
 
   async #release(): Promise<void> {
-    const { source, letters } = this.#options
+    const { source, outputs } = this.#options
     const closing = [
       source.stop().then(() => source.close()),
-      letters.close(),
+      ...Object.values(outputs).map((output) => output.close()),
       this.#sink.stop(),
       this.#pool.close(),
       this.#writer?.close(),

@@ -1,7 +1,8 @@
 /** What the view ctr_reconciliation says of what a sink wrote: the ledger balances, or shows where a row is missing. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
-import { rowLetter } from '../../src/dlq/row-letter.ts'
+import { deadLetterOf } from '../../src/output/dead-letter.ts'
+import { refusedRow } from '../../src/output/refused-row.ts'
 import type { LedgerRow } from '../../src/window/ledger.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until } from '../support/sink-run.ts'
@@ -162,7 +163,7 @@ test('a row that is parked is missing in its window, and no more when it has bee
     [1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1],
   ])
   await clickhouse.command('ALTER TABLE db.ctr_results DROP CONSTRAINT c', endpoint.database)
-  const { rawData } = rowLetter(run.parked[0]!, 'ctr/test', 0)
+  const { rawData } = deadLetterOf(refusedRow(run.parked[0]!, 'ctr/test', 0))
   await clickhouse.command(`INSERT INTO db.ctr_results FORMAT JSONEachRow ${rawData}`, endpoint.database)
   expect(await minutes()).toMatchObject([
     [0, 0, 0, 0, 0, 0, 0, 12, 12, 0, 1],
