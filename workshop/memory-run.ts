@@ -6,10 +6,11 @@ import assert from 'node:assert/strict'
 import { RecordBatchWriter } from '../src/batch/record-batch-writer.ts'
 import { Restorer } from '../src/checkpoint/restore.ts'
 import { sleep } from '../src/clock.ts'
-import type { DeadLetter, DeadLetterOffice } from '../src/dlq/dead-letter.ts'
 import type { IngestRules } from '../src/ingest/ingest.ts'
 import { Random } from '../src/load/random.ts'
 import type { PipelineStats } from '../src/metrics/stats.ts'
+import { type DeadLetter, deadLetterOf } from '../src/output/dead-letter.ts'
+import type { Output } from '../src/output/output.ts'
 import { readBarrier } from '../src/ring/blocks.ts'
 import { BLOCK } from '../src/ring/layout.ts'
 import { RingReader } from '../src/ring/ring-reader.ts'
@@ -96,7 +97,7 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
     bounded: options.drainAfter === undefined,
     name: 'ctr/test',
     source,
-    letters: memoryOffice(letters),
+    outputs: { deadLetters: memoryOutput(letters) },
     sink: (rings) => {
       sink = new MemorySink(rings, rows, ledger)
       return sink
@@ -266,14 +267,9 @@ export function encodeBatch(records: readonly OracleRecord[], codec = 0): Buffer
   return Buffer.from(writer.bytes.subarray(0, writer.finish(codec)))
 }
 
-function memoryOffice(letters: DeadLetter[]): DeadLetterOffice {
-  return {
-    full: false,
-    put: (letter) => void letters.push(letter),
-    room: async () => {},
-    settled: async () => {},
-    close: async () => {},
-  }
+function memoryOutput(letters: DeadLetter[]): Output {
+  const atOnce = async () => {}
+  return { full: false, put: (record) => void letters.push(deadLetterOf(record)), room: atOnce, delivered: atOnce, close: atOnce }
 }
 
 class MemorySink implements Sink {

@@ -9,7 +9,7 @@ export function someStats(given: Partial<PipelineStats> = {}): PipelineStats {
     restarts: 0,
     topics: [],
     invalid: [],
-    late: 0,
+    terms: { counted: 0, late: 0, invalid: 0 },
     impressions: 0,
     clicks: 0,
     activeProducts: 0,

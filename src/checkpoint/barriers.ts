@@ -4,7 +4,7 @@
  *   cut       main puts barrier n into every ring; what it notes in the same synchronous step belongs to it
  *   workers   pass the barrier on, behind the rows they emitted before it
  *   sink      acknowledges n when ClickHouse has acknowledged every row before it
- *   letters   put before then are acknowledged too, those for rows that ClickHouse refused among them
+ *   outputs   have acknowledged what was put into them before then, rows that ClickHouse refused among it
  *
  * One barrier is under way at a time.
  */
@@ -28,13 +28,13 @@ export class Barriers {
   }
 
   /** The barrier is in every ring. Resolves when all before it is safe. */
-  async cut(lettersSettled: () => Promise<void>): Promise<void> {
+  async cut(delivered: () => Promise<void>): Promise<void> {
     assert(this.#pending === undefined, 'one barrier is under way at a time', { number: this.#number })
     const number = ++this.#number
     await new Promise<void>((resolve) => {
       this.#pending = { number, resolve }
     })
-    await lettersSettled()
+    await delivered()
     this.#pending = undefined
   }
 

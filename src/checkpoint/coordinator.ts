@@ -3,7 +3,7 @@
  *
  *   barrier    every kafka.commitInterval: into all rings; marks, ledger and, at a checkpoint, the facts of all tasks are noted in that
  *              step
- *   safe       rows before it acknowledged by ClickHouse, dead letters delivered, then its ledger rows acknowledged
+ *   safe       rows before it acknowledged by ClickHouse, records acknowledged by their outputs, then its ledger rows acknowledged
  *   commit     its low-water marks go to the group; a commit that fails loses nothing, the next one covers it
  *   complete   of a checkpoint: objects, manifest. Meanwhile barriers go on
  *
@@ -14,7 +14,7 @@
 import type { Clock } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { LowWaterMark } from '../source/source.ts'
-import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
+import { type LedgerRow, sumLeftBy, type WindowLedgerRow } from '../window/ledger.ts'
 import type { Partition } from '../window/partition.ts'
 import type { Task } from '../window/task.ts'
 import { assertMarks, Barriers, sameMarks } from './barriers.ts'
@@ -47,7 +47,8 @@ export interface CoordinatorOptions {
   /** Puts barrier `number` into every ring; `cut` runs in that step. Gives up without it when the pipeline stops. */
   readonly tell: (number: number, cut: () => void) => Promise<void>
   readonly tellCheckpoint: (number: number, tasks: () => readonly number[], cut: (copied: readonly number[]) => void) => Promise<void>
-  readonly lettersSettled: () => Promise<void>
+  /** Resolves when every output has acknowledged what was put into it before the call: only then may a mark move past it. */
+  readonly delivered: () => Promise<void>
   readonly writeLedger: (rows: readonly LedgerRow[], windows: readonly WindowLedgerRow[]) => Promise<void>
   readonly commit: (marks: readonly LowWaterMark[]) => Promise<boolean>
   readonly log: Log
@@ -235,7 +236,7 @@ export class Coordinator {
 
   /** One barrier, to the point at which all before it is safe and its marks are committed. `savepoint` undefined: no checkpoint. */
   async #cut(savepoint: string | null | undefined, last?: 'all windows' | 'closed windows'): Promise<void> {
-    const { tell, tellCheckpoint, lettersSettled, writeLedger, commit, clock, checkpoints } = this.#options
+    const { tell, tellCheckpoint, delivered, writeLedger, commit, clock, checkpoints } = this.#options
     const number = this.#barriers.next
     let notes: CutNotes | undefined
     let safe: Promise<void> | undefined
@@ -246,7 +247,7 @@ export class Coordinator {
         this.#cutting.set(number, this.#knownNow())
         checkpoints?.writer.begin({ number, createdAt: clock(), savepoint: savepoint ?? null, tasks })
       }
-      safe = this.#barriers.cut(lettersSettled)
+      safe = this.#barriers.cut(delivered)
     }
     if (savepoint === undefined) await tell(number, () => cut())
     else await tellCheckpoint(number, () => this.#changedTasks(), cut)
@@ -274,7 +275,7 @@ export class Coordinator {
         const totals = partition.totals()
         if (totals.read === 0 || this.#ledgerAt.get(partition) === partition.position) continue
         this.#ledgerAt.set(partition, partition.position)
-        const deadLettered = Object.values(totals.invalid).reduce((sum, count) => sum + count, 0)
+        const deadLettered = sumLeftBy(totals, 'deadLetters')
         const maxEventTime = Number.isFinite(partition.maxEventTime) ? partition.maxEventTime : undefined
         const topic = this.#options.topics[partition.topicIndex] ?? ''
         rows.push({ topic, partition: partition.partition, last: partition.position - 1, totals, deadLettered, maxEventTime })

@@ -17,6 +17,7 @@ import { assert } from '../assert.ts'
 import { CtrError } from '../errors.ts'
 import type { ObjectStore, StoredObject } from '../store/object-store.ts'
 import type { TaskFacts } from '../window/facts.ts'
+import type { LedgerTotals } from '../window/ledger.ts'
 
 /** Where a task's panes and products are. */
 export interface ObjectReference {
@@ -69,7 +70,14 @@ const count = z.int().min(0)
 const eventTime = z.int().nullable()
 const ID = /^\d{13}-[0-9a-f]{8}-\d+$/
 
-const totals = z.object({ first: count, read: count, counted: count, late: count, invalid: z.record(z.string(), count) })
+/** Terms of the ledger that this version doesn't know are entries of `invalid`, so they are kept; see ledger.ts. */
+const totals: z.ZodType<LedgerTotals> = z.object({
+  first: count,
+  read: count,
+  counted: count,
+  late: count,
+  invalid: z.record(z.string(), count),
+})
 const windowFacts = z.object({ end: z.int(), offset: count, maxEventTime: eventTime, events: count, totals })
 const partitionFacts = z.object({
   topic: z.string(),

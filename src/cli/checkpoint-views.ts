@@ -5,6 +5,7 @@ import { openWindows } from '../checkpoint/stored-task.ts'
 import { isoTime, type Summary } from '../checkpoint/summary.ts'
 import { formatDuration } from '../config/units.ts'
 import { formatBytes, formatCount, formatSpan, formatTime } from '../text.ts'
+import { sumOf, TERM_NAMES } from '../window/ledger.ts'
 import { renderTable } from './table.ts'
 
 /** One line each. */
@@ -53,7 +54,6 @@ function taskOf(entry: TaskEntry) {
     bytes: object?.bytes ?? 0,
     object: object?.key ?? null,
     partitions: partitions.map(({ topic, partition, position, maxEventTime, totals, windows }) => {
-      const { first, read, counted, late, invalid } = totals
       const lowWater = Math.min(position, ...windows.map(({ offset }) => offset))
       return {
         topic,
@@ -61,11 +61,7 @@ function taskOf(entry: TaskEntry) {
         position,
         lowWater,
         maxEventTime: maxEventTime === null ? null : isoTime(maxEventTime),
-        first,
-        read,
-        counted,
-        late,
-        invalid,
+        ...totals,
       }
     }),
   }
@@ -98,13 +94,12 @@ function renderTasks(tasks: Details['tasks'], now: number): string[] {
 }
 
 function renderPartitions(tasks: Details['tasks'], now: number): string[] {
-  const names = ['position', 'low water', 'event time', 'read', 'counted', 'late', 'invalid']
+  const names = ['position', 'low water', 'event time', 'read', ...TERM_NAMES]
   const columns = [{ name: 'partition' }, ...names.map((name) => ({ name, right: true }))]
   const rows = tasks.flatMap(({ partitions }) =>
-    partitions.map(({ topic, partition, position, lowWater, maxEventTime, read, counted, late, invalid }) => {
-      const rejected = Object.values(invalid).reduce((sum, one) => sum + one, 0)
+    partitions.map(({ topic, partition, position, lowWater, maxEventTime, ...totals }) => {
       const offsets = [String(position), String(lowWater), time(maxEventTime, now)]
-      return [`${topic}/${partition}`, ...offsets, ...[read, counted, late, rejected].map(formatCount)]
+      return [`${topic}/${partition}`, ...offsets, ...[totals.read, ...TERM_NAMES.map((name) => sumOf(totals, name))].map(formatCount)]
     }),
   )
   return renderTable(columns, rows)

@@ -6,10 +6,11 @@ import { openEndpoint } from '../clickhouse/endpoint.ts'
 import { systemClock } from '../clock.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
-import { fileOffice } from '../dlq/file-office.ts'
 import { GENERATE_DEFAULTS } from '../load/generate.ts'
 import { generatorSource } from '../load/generator-source.ts'
 import { createLogger, type Logger } from '../log.ts'
+import { fileOutput } from '../output/file-output.ts'
+import { DEAD_LETTERS } from '../output/output.ts'
 import { assemble } from '../run/assemble.ts'
 import type { DemoOptions } from './options.ts'
 import { LOCAL_LETTERS } from './replay.ts'
@@ -42,8 +43,8 @@ export async function demoVerb(options: DemoOptions): Promise<number> {
     rate: options.rate,
     clock: systemClock,
   })
-  const letters = fileOffice(lettersFile, log)
-  const pipeline = assemble(config, { source, topics: ['impressions', 'clicks'], letters, bounded: false, log })
+  const outputs = { deadLetters: fileOutput(lettersFile, DEAD_LETTERS, log) }
+  const pipeline = assemble(config, { source, topics: ['impressions', 'clicks'], outputs, bounded: false, log })
   const started = Date.now()
   const end = () => void pipeline.drain()
   stop.signal.addEventListener('abort', end)

@@ -1,7 +1,8 @@
 /** `ctr replay`: the same engine over files of JSON lines, bounded. */
 import { loadConfig } from '../config/load.ts'
-import { fileOffice } from '../dlq/file-office.ts'
 import { createLogger } from '../log.ts'
+import { fileOutput } from '../output/file-output.ts'
+import { DEAD_LETTERS } from '../output/output.ts'
 import { assemble } from '../run/assemble.ts'
 import { REPLAY_TOPIC, replaySource } from '../source/replay-source.ts'
 import type { ReplayOptions } from './options.ts'
@@ -19,7 +20,8 @@ export async function replayVerb(files: readonly string[], options: ReplayOption
   const stop = listenForStop()
   const lettersFile = config.deadLetter.file ?? LOCAL_LETTERS
   const source = replaySource({ files, partitions: options.partitions })
-  const pipeline = assemble(config, { source, topics: [REPLAY_TOPIC], letters: fileOffice(lettersFile, log), bounded: true, log })
+  const outputs = { deadLetters: fileOutput(lettersFile, DEAD_LETTERS, log) }
+  const pipeline = assemble(config, { source, topics: [REPLAY_TOPIC], outputs, bounded: true, log })
   stop.signal.addEventListener('abort', () => void pipeline.drain())
   const started = Date.now()
   const view = watch(pipeline, { plainEveryMs: 5000, top: undefined })

@@ -2,11 +2,11 @@
 import { systemClock } from '../clock.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
-import { fileOffice } from '../dlq/file-office.ts'
-import { kafkaOffice } from '../dlq/kafka-office.ts'
 import { kafkaSource } from '../kafka/kafka-source.ts'
 import { createLogger, type Logger } from '../log.ts'
 import { createRegistry } from '../metrics/registry.ts'
+import { openOutput } from '../output/open-output.ts'
+import { DEAD_LETTERS } from '../output/output.ts'
 import { assemble } from '../run/assemble.ts'
 import { clientOptions, sourceOptions } from '../run/clients.ts'
 import { keepState, savepointActions } from '../run/keep-state.ts'
@@ -71,13 +71,11 @@ export async function runVerb(options: RunOptions): Promise<number> {
 function startRun(config: Config, { untilEnd, wish }: RunOptions, log: Logger): { pipeline: Pipeline; watched: Run } {
   const source = kafkaSource(sourceOptions(config, untilEnd, log))
   const { deadLetter, kafka, watchdog } = config
-  const letters =
-    deadLetter.topic === undefined
-      ? fileOffice(deadLetter.file ?? '', log)
-      : kafkaOffice({ ...clientOptions(config, log), topic: deadLetter.topic })
+  const target = deadLetter.topic === undefined ? { file: deadLetter.file ?? '' } : { topic: deadLetter.topic }
+  const outputs = { deadLetters: openOutput(target, DEAD_LETTERS, log, () => clientOptions(config, log)) }
   const topics = kafka.topics.map(({ name }) => name)
   const checkpoints = keepState(config, wish, log)
-  const pipeline = assemble(config, { source, topics, letters, bounded: untilEnd, checkpoints, log })
+  const pipeline = assemble(config, { source, topics, outputs, bounded: untilEnd, checkpoints, log })
   const watched = watchOver(pipeline, {
     stallTimeout: watchdog.stallTimeout,
     silence: Math.max(SILENCE_MIN_MS, SILENCE_PER_MAX_WAIT * kafka.maxWait),

@@ -2,8 +2,9 @@
 import picocolors from 'picocolors'
 import type { PipelineStats } from '../metrics/stats.ts'
 import { formatCount, formatRatio, formatSpan } from '../text.ts'
+import { BALANCE, TERM_NAMES, TERMS, unaccounted } from '../window/ledger.ts'
 import { COLOURS } from './terminal.ts'
-import { eventsOf, invalidOf } from './view.ts'
+import { eventsOf } from './view.ts'
 
 export interface SummaryOptions {
   /** Wall time of the run, ms. */
@@ -19,12 +20,11 @@ export function renderSummary(stats: PipelineStats, { elapsedMs, next = [], colo
   const c = picocolors.createColors(colours)
   const events = eventsOf(stats)
   const rate = elapsedMs > 0 ? (events * 1000) / elapsedMs : 0
-  const counted = stats.impressions + stats.clicks
   const lines = [
     `${c.bold(formatCount(events))} events in ${formatSpan(elapsedMs)}: ${c.bold(formatCount(rate))} events/s`,
-    line('counted', counted, `${formatCount(stats.impressions)} impressions, ${formatCount(stats.clicks)} clicks, CTR ${ctrOf(stats)}`),
-    line('late', stats.late, ''),
-    line('invalid', invalidOf(stats), reasons(stats)),
+    ...TERMS.map(({ name, reasons }) =>
+      line(name, stats.terms[name], name === 'counted' ? kindsOf(stats) : reasons ? reasonsOf(stats) : ''),
+    ),
     line('rows written', stats.rowsWritten, stats.sinkRetries === 0 ? '' : `${formatCount(stats.sinkRetries)} retries`),
     ...(stats.rowsParked === 0 ? [] : [line('rows parked', stats.rowsParked, 'ClickHouse refuses them; they are in the dead letters')]),
     ledger(stats, c),
@@ -37,11 +37,12 @@ function line(name: string, count: number, remark: string): string {
   return `  ${name.padEnd(13)}${formatCount(count).padStart(15)}   ${remark}`
 }
 
-function ctrOf({ impressions, clicks }: PipelineStats): string {
-  return formatRatio(impressions === 0 ? 0 : clicks / impressions)
+function kindsOf({ impressions, clicks }: PipelineStats): string {
+  const ctr = formatRatio(impressions === 0 ? 0 : clicks / impressions)
+  return `${formatCount(impressions)} impressions, ${formatCount(clicks)} clicks, CTR ${ctr}`
 }
 
-function reasons({ invalid }: PipelineStats): string {
+function reasonsOf({ invalid }: PipelineStats): string {
   return invalid
     .filter(({ count }) => count > 0)
     .toSorted((a, b) => b.count - a.count)
@@ -49,13 +50,12 @@ function reasons({ invalid }: PipelineStats): string {
     .join(', ')
 }
 
-/** Every record must have become exactly one of the three; where it hasn't, the partition is named. */
+/** Every record must be in exactly one term; where it isn't, the partition is named. */
 function ledger({ partitions }: PipelineStats, c: ReturnType<typeof picocolors.createColors>): string {
-  const wrong = partitions.filter(({ read, counted, late, invalid }) => read !== counted + late + invalid)
-  if (wrong.length === 0)
-    return `  ${'ledger'.padEnd(13)}${c.green('exact'.padStart(15))}   read = counted + late + invalid in every partition`
-  const named = wrong.map(
-    ({ topic, partition, read, counted, late, invalid }) => `${topic}/${partition}: ${read} != ${counted} + ${late} + ${invalid}`,
-  )
+  const wrong = partitions.filter((counts) => unaccounted(counts) !== 0)
+  if (wrong.length === 0) return `  ${'ledger'.padEnd(13)}${c.green('exact'.padStart(15))}   ${BALANCE} in every partition`
+  const named = wrong.map((counts) => {
+    return `${counts.topic}/${counts.partition}: ${counts.read} != ${TERM_NAMES.map((name) => counts[name]).join(' + ')}`
+  })
   return `  ${'ledger'.padEnd(13)}${c.red('WRONG'.padStart(15))}   ${named.join('; ')}`
 }

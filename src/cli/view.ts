@@ -2,6 +2,7 @@
 import picocolors from 'picocolors'
 import type { PipelineStats } from '../metrics/stats.ts'
 import { formatCount, formatRatio, formatSpan, formatTime } from '../text.ts'
+import { TERM_NAMES } from '../window/ledger.ts'
 import { COLOURS, fit } from './terminal.ts'
 
 /** A product of the table, newest counts first. */
@@ -17,6 +18,7 @@ export interface ViewSample {
   readonly at: number
 }
 
+const NOT_COUNTED = TERM_NAMES.filter((name) => name !== 'counted')
 const WIDTH_MIN = 40
 const WIDTH_MAX = 100
 
@@ -48,8 +50,7 @@ export function renderLine(sample: ViewSample, previous: ViewSample | undefined)
     `${formatCount(eventsOf(stats))} events`,
     behind,
     `lag ${formatCount(lagOf(stats))}`,
-    `late ${formatCount(stats.late)}`,
-    `invalid ${formatCount(invalidOf(stats))}`,
+    ...NOT_COUNTED.map((name) => `${name} ${formatCount(stats.terms[name])}`),
     `rows ${formatCount(stats.rowsWritten)}`,
     ...stats.notReady,
   ]
@@ -59,11 +60,6 @@ export function renderLine(sample: ViewSample, previous: ViewSample | undefined)
 /** Records read so far. */
 export function eventsOf(stats: PipelineStats): number {
   return stats.topics.reduce((sum, topic) => sum + topic.events, 0)
-}
-
-/** Invalid records so far. */
-export function invalidOf(stats: PipelineStats): number {
-  return stats.invalid.reduce((sum, { count }) => sum + count, 0)
 }
 
 /** Records that wait in the partitions, as far as known. */
@@ -101,29 +97,28 @@ function plural(count: number, word: string): string {
 }
 
 type Figure = readonly [name: string, value: string]
+const NO_FIGURE: Figure = ['', '']
 
 function figures(sample: ViewSample, previous: ViewSample | undefined): Figure[][] {
   const { stats, at } = sample
   const watermark = watermarkOf(stats)
   const behind = watermark === undefined ? '-' : formatSpan(Math.max(0, at - watermark))
   const ctr = stats.impressions === 0 ? 0 : stats.clicks / stats.impressions
-  return [
-    [
-      ['events/s', formatCount(eventsPerSecond(sample, previous))],
-      ['watermark', watermark === undefined ? '-' : formatTime(watermark, at)],
-      ['rows', formatCount(stats.rowsWritten)],
-    ],
-    [
-      ['events', formatCount(eventsOf(stats))],
-      ['behind', behind],
-      ['late', formatCount(stats.late)],
-    ],
-    [
-      ['CTR', formatRatio(ctr)],
-      ['lag', formatCount(lagOf(stats))],
-      ['invalid', formatCount(invalidOf(stats))],
-    ],
+  const left: Figure[] = [
+    ['events/s', formatCount(eventsPerSecond(sample, previous))],
+    ['events', formatCount(eventsOf(stats))],
+    ['CTR', formatRatio(ctr)],
   ]
+  const middle: Figure[] = [
+    ['watermark', watermark === undefined ? '-' : formatTime(watermark, at)],
+    ['behind', behind],
+    ['lag', formatCount(lagOf(stats))],
+  ]
+  const right: Figure[] = [
+    ['rows', formatCount(stats.rowsWritten)],
+    ...NOT_COUNTED.map((name): Figure => [name, formatCount(stats.terms[name])]),
+  ]
+  return right.map((figure, i) => [left[i] ?? NO_FIGURE, middle[i] ?? NO_FIGURE, figure])
 }
 
 function cells(row: readonly Figure[], columns: number, c: Colours): string {

@@ -20,6 +20,7 @@
  *
  * Needs ClickHouse 24.10 (refreshable views with APPEND).
  */
+import { TERM_NAMES, TERMS } from '../window/ledger.ts'
 import { identifier } from './front-sql.ts'
 
 /** Longest an insert may take from its start until its rows can be read. */
@@ -80,7 +81,7 @@ export const RESULTS: Table = {
   ],
 }
 
-/** Totals of partitions; see ledger-binary.ts. */
+/** Totals of partitions: a column for each term of the ledger, and a map for each that has reasons; see ledger-binary.ts. */
 export const LEDGER: Table = {
   name: 'ctr_ledger',
   columns: [
@@ -90,11 +91,9 @@ export const LEDGER: Table = {
     ['first_offset', 'UInt64'],
     ['last_offset', 'UInt64'],
     ['read', 'UInt64'],
-    ['counted', 'UInt64'],
-    ['late', 'UInt64'],
-    ['invalid', 'UInt64'],
+    ...TERM_NAMES.map((name) => [name, 'UInt64'] as const),
     ['dead_lettered', 'UInt64'],
-    ['invalid_by_reason', 'Map(String, UInt64)'],
+    ...TERMS.filter(({ reasons }) => reasons).map(({ name }) => [`${name}_by_reason`, 'Map(String, UInt64)'] as const),
     ['max_event_time', TIME],
     ['cut_at', TIME],
   ],
@@ -236,7 +235,7 @@ ORDER BY (tenant, window_start, window_end, task)`
 
 /** Differences are signed: a total may shrink when a partition that had gone idle is read again and other events are late. */
 function reconciliationView(db: string): string {
-  const totals = ['read', 'counted', 'late', 'invalid', 'dead_lettered']
+  const totals = ['read', ...TERM_NAMES, 'dead_lettered']
   const steps = totals.map((total) => `    toInt64(${total}) - lagInFrame(toInt64(${total}), 1, 0) OVER span AS ${total}`)
   const none = totals.map(() => 'toInt64(0)').join(', ')
   return `CREATE OR REPLACE VIEW ${db}.ctr_reconciliation AS
@@ -244,7 +243,7 @@ SELECT
   tenant,
   minute,
 ${totals.map((total) => `  sum(p.${total}) AS ${total}`).join(',\n')},
-  sum(p.read) - sum(p.counted) - sum(p.late) - sum(p.invalid) AS unaccounted,
+  ${['read', ...TERM_NAMES].map((total) => `sum(p.${total})`).join(' - ')} AS unaccounted,
   sum(p.window_events) AS window_events,
   sum(p.result_events) AS result_events,
   sum(p.window_events) - sum(p.result_events) AS missing,

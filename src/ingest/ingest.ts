@@ -52,6 +52,8 @@ export interface Rejected {
   readonly time: number | undefined
   readonly records: number
   readonly detail: string | undefined
+  /** Where the Kafka record begins in `bytes`; absent when it stands for a batch. */
+  readonly recordAt?: number
 }
 
 /** Takes rejected input; while `full`, nothing may be handed over. */
@@ -254,6 +256,7 @@ export class Ingest {
       time: reason === REASON.FUTURE || reason === REASON.TIME_RANGE ? time : undefined,
       records: 1,
       detail: undefined,
+      recordAt,
     })
   }
 

@@ -280,12 +280,12 @@ export class LaneGroup implements FetchListener {
     }
   }
 
-  #settle(lane: Lane, { topicIndex, partition, position, maxEventTime, totals }: AssignedPartition): AssignedPartition {
+  #settle(lane: Lane, { topicIndex, partition, position, maxEventTime, totals, carried }: AssignedPartition): AssignedPartition {
     lane.endOffset = this.#starts.begun(lane)
     lane.position = position
     lane.announced = true
     this.#control.seek(lane, position)
-    return { topicIndex, partition, position, maxEventTime, totals, endOffset: lane.endOffset }
+    return { topicIndex, partition, position, maxEventTime, totals, carried, endOffset: lane.endOffset }
   }
 
   /** The broker no longer, or not yet, has the position: retention has passed us, or the topic is another one. */

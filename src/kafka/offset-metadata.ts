@@ -1,33 +1,65 @@
 /**
- * The text committed beside a group's offset: `{"v":1,"maxEventTime":1700000000000,"ledger":{"first":0,"read":12,"counted":10,"late":1,
- * "invalid":{"TYPE":1}},"lineage":2}`: the largest event time (ms) and the ledger's totals before that offset, and the lineage of the task.
- * Text of anybody else reads as "nothing known"; the ledger is left out by older versions, and a lineage of 0 by all.
+ * The text committed beside a group's offset, which is a low-water mark: what is known of the records before it.
+ *
+ *   {"v":1,"maxEventTime":1700000000000,"ledger":{"first":0,"read":12,"counted":8,"late":1,"invalid":{"EARLIER":2,"ignored":1}},
+ *    "lineage":2,"facts":{"topicId":"…","idleSince":…,"believed":…,"candidates":"…","windowsFrom":…}}
+ *
+ *   maxEventTime   largest event time, ms; absent when there is none
+ *   ledger         the totals as sums (window/ledger.ts): all reasons of invalid records are one, EARLIER, for nothing bounds how many
+ *                  there are. Reasons are in checkpoints and in ctr_ledger. Terms that only a newer version knows are kept by name
+ *   lineage        of the task; absent: 0
+ *   facts          see MarkFacts; absent: none
+ *
+ * At most METADATA_MAX_BYTES with every number at its largest: a broker refuses more than 4 KiB, and with it the offset.
+ *
+ * Versions live side by side while pods are replaced, and a release may be taken back, so the text stays one that all can read. It keeps
+ * `"v":1`: the first version reads any ledger whose `invalid` is a map of counts, keeps all its entries, and passes over keys that it does
+ * not know. To it EARLIER and a newer version's terms are reasons, so its marks, rows and balance stay exact; what it writes has a reason
+ * for each, which read as sums here. Under another number it would take the offset for one that somebody else has set, and leave its
+ * checkpoints. Taking a release back costs the facts, and in rows that the first version writes a newer version's terms stand among the
+ * invalid and the dead-lettered records. Text of anybody else reads as "nothing known".
  */
-import type { LedgerTotals } from '../window/ledger.ts'
+import { assert } from '../assert.ts'
+import { CANDIDATES_MAX, type MarkFacts } from '../window/facts.ts'
+import { type LedgerTotals, withoutReasons } from '../window/ledger.ts'
 
 const VERSION = 1
+/** Bound of the text. */
+export const METADATA_MAX_BYTES = 1024
 
 /** What is known of the records before a committed offset. */
 export interface OffsetMetadata {
   readonly maxEventTime: number | undefined
   readonly totals?: LedgerTotals | undefined
   readonly lineage?: number | undefined
+  readonly facts?: MarkFacts | undefined
 }
 
 /** The text for it. */
-export function encodeOffsetMetadata({ maxEventTime, totals, lineage = 0 }: OffsetMetadata): string {
-  return JSON.stringify({ v: VERSION, maxEventTime, ledger: totals, lineage: lineage === 0 ? undefined : lineage })
+export function encodeOffsetMetadata({ maxEventTime, totals, lineage = 0, facts }: OffsetMetadata): string {
+  const text = JSON.stringify({
+    v: VERSION,
+    maxEventTime,
+    ledger: totals && withoutReasons(totals),
+    lineage: lineage === 0 ? undefined : lineage,
+    facts,
+  })
+  assert(text.length <= METADATA_MAX_BYTES, 'what is committed beside an offset fits', { length: text.length })
+  return text
 }
 
 /** undefined when the text is not this engine's. */
 export function decodeOffsetMetadata(text: string | null | undefined): OffsetMetadata | undefined {
   if (!text?.startsWith('{')) return undefined
   try {
-    const { v, maxEventTime, ledger, lineage } = JSON.parse(text) as Record<string, unknown>
+    const { v, maxEventTime, ledger, lineage, facts } = JSON.parse(text) as Record<string, unknown>
     if (v !== VERSION) return undefined
-    const time = typeof maxEventTime === 'number' && Number.isSafeInteger(maxEventTime) ? maxEventTime : undefined
-    const life = typeof lineage === 'number' && Number.isSafeInteger(lineage) && lineage > 0 ? lineage : undefined
-    return { maxEventTime: time, totals: isTotals(ledger) ? ledger : undefined, lineage: life }
+    return {
+      maxEventTime: whole(maxEventTime),
+      totals: isTotals(ledger) ? withoutReasons(ledger) : undefined,
+      lineage: whole(lineage, 1),
+      facts: factsOf(facts),
+    }
   } catch {
     return undefined
   }
@@ -37,5 +69,30 @@ function isTotals(value: unknown): value is LedgerTotals {
   if (typeof value !== 'object' || value === null) return false
   const { first, read, counted, late, invalid } = value as Record<string, unknown>
   if (typeof invalid !== 'object' || invalid === null) return false
-  return [first, read, counted, late, ...Object.values(invalid)].every((count) => Number.isSafeInteger(count) && (count as number) >= 0)
+  return [first, read, counted, late, ...Object.values(invalid)].every((count) => whole(count, 0) !== undefined)
+}
+
+const TOPIC_ID = /^[\w-]{22}$/
+const CANDIDATES = new RegExp(`^[0-9a-z]{1,11}( [0-9a-z]{1,11}){0,${CANDIDATES_MAX - 1}}$`)
+
+/** What of it fits; undefined when nothing does. */
+function factsOf(value: unknown): MarkFacts | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { topicId, idleSince, believed, candidates, windowsFrom } = value as Record<string, unknown>
+  const facts = {
+    topicId: matching(topicId, TOPIC_ID),
+    idleSince: whole(idleSince, 0),
+    believed: whole(believed),
+    candidates: matching(candidates, CANDIDATES),
+    windowsFrom: whole(windowsFrom, 0),
+  }
+  return Object.values(facts).some((fact) => fact !== undefined) ? facts : undefined
+}
+
+function whole(value: unknown, least = Number.MIN_SAFE_INTEGER): number | undefined {
+  return Number.isSafeInteger(value) && (value as number) >= least ? (value as number) : undefined
+}
+
+function matching(value: unknown, pattern: RegExp): string | undefined {
+  return typeof value === 'string' && pattern.test(value) ? value : undefined
 }

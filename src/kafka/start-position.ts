@@ -3,6 +3,7 @@
  */
 import type { Cluster } from 'kafkajs'
 import type { OfferedPartition } from '../source/source.ts'
+import type { CarriedFacts } from '../window/facts.ts'
 import type { LedgerTotals } from '../window/ledger.ts'
 import { decodeOffsetMetadata, type OffsetMetadata } from './offset-metadata.ts'
 
@@ -31,6 +32,7 @@ export interface StartPosition {
   readonly position: number
   readonly maxEventTime: number | undefined
   readonly totals: LedgerTotals | undefined
+  readonly carried?: CarriedFacts | undefined
   readonly origin: OfferedPartition['origin']
   readonly lineage: number | undefined
   /** Records that open windows need, from the committed offset on, are gone. */
@@ -58,7 +60,8 @@ export function decideStart(startFrom: StartFrom, facts: BrokerOffsets): StartPo
   if (committed > latest) {
     return at(earliest, `the committed offset ${committed} is past the end ${latest} (topic created again?): reading from the earliest`)
   }
-  return { ...at(committed), maxEventTime: facts.metadata?.maxEventTime, totals: facts.metadata?.totals }
+  const { maxEventTime, totals, facts: known } = facts.metadata ?? {}
+  return { ...at(committed), maxEventTime, totals, carried: known && { offset: committed, facts: known } }
 }
 
 /** `topic/partition`, the key of the maps here. */

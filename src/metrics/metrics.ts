@@ -1,5 +1,6 @@
 /** Every metric of the engine: its name, kind, meaning, and how it is read off a snapshot. No label ever holds a product or a user. */
 import type { HistogramStats } from '../histogram.ts'
+import { BALANCE, TERM_NAMES } from '../window/ledger.ts'
 import type { PipelineStats } from './stats.ts'
 
 /** One line of the exposition. `suffix` is for histograms: _bucket, _sum, _count. */
@@ -45,7 +46,12 @@ export const METRICS: readonly Metric[] = [
     help: 'Records that are not valid events, dead-lettered.',
     samples: ({ invalid }) => invalid.map(({ reason, count }) => ({ labels: { reason }, value: count })),
   },
-  { name: 'ctr_events_late_total', type: 'counter', help: 'Events whose window was closed for good already.', samples: (s) => one(s.late) },
+  {
+    name: 'ctr_events_late_total',
+    type: 'counter',
+    help: 'Events whose window was closed for good already.',
+    samples: (s) => one(s.terms.late),
+  },
   { name: 'ctr_impressions_total', type: 'counter', help: 'Impressions counted.', samples: (s) => one(s.impressions) },
   { name: 'ctr_clicks_total', type: 'counter', help: 'Clicks counted.', samples: (s) => one(s.clicks) },
   {
@@ -105,11 +111,12 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'ctr_ledger_records_total',
     type: 'counter',
-    help: 'The ledger: of each partition, records read = counted + late + invalid.',
+    help: `The ledger: of each partition, records ${BALANCE}.`,
     samples: ({ partitions }) =>
-      partitions.flatMap(({ topic, partition, read, counted, late, invalid }) =>
-        Object.entries({ read, counted, late, invalid }).map(([entry, value]) => ({ labels: { topic, partition, entry }, value })),
-      ),
+      partitions.flatMap((counts) => {
+        const { topic, partition } = counts
+        return (['read', ...TERM_NAMES] as const).map((entry) => ({ labels: { topic, partition, entry }, value: counts[entry] }))
+      }),
   },
   {
     name: 'ctr_partition_paused',

@@ -6,8 +6,10 @@
 import type { CheckpointStats } from '../checkpoint/checkpoint-tally.ts'
 import type { RestoreStats } from '../checkpoint/restore.ts'
 import type { HistogramStats } from '../histogram.ts'
+import type { LedgerCounts, TermName } from '../window/ledger.ts'
 
-export interface PartitionStats {
+/** A partition; its ledger counts since this process has it. */
+export interface PartitionStats extends LedgerCounts {
   readonly topic: string
   readonly partition: number
   /** Next offset to read. */
@@ -18,11 +20,6 @@ export interface PartitionStats {
   readonly heardAt: number | undefined
   readonly paused: boolean
   readonly idle: boolean
-  /** The ledger: read = counted + late + invalid. */
-  readonly read: number
-  readonly counted: number
-  readonly late: number
-  readonly invalid: number
 }
 
 export interface TaskStats {
@@ -37,8 +34,9 @@ export interface PipelineStats {
   /** Runs before this one that failed, in this process. */
   readonly restarts: number
   readonly topics: readonly { readonly topic: string; readonly events: number }[]
+  /** Records by term of the ledger, and the invalid ones by reason; partitions that have left since are among them. */
+  readonly terms: { readonly [name in TermName]: number }
   readonly invalid: readonly { readonly reason: string; readonly count: number }[]
-  readonly late: number
   readonly impressions: number
   readonly clicks: number
   readonly activeProducts: number

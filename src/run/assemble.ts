@@ -2,8 +2,8 @@
 import { availableParallelism } from 'node:os'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
-import type { DeadLetterOffice } from '../dlq/dead-letter.ts'
 import type { Logger } from '../log.ts'
+import type { Outputs } from '../output/output.ts'
 import { startSink } from '../sink/sink.ts'
 import type { Source } from '../source/source.ts'
 import { type Checkpoints, Pipeline } from './pipeline.ts'
@@ -11,7 +11,7 @@ import { type Checkpoints, Pipeline } from './pipeline.ts'
 export interface Parts {
   readonly source: Source
   readonly topics: readonly string[]
-  readonly letters: DeadLetterOffice
+  readonly outputs: Outputs
   /** The source ends by itself. */
   readonly bounded: boolean
   /** Only sources that can begin anywhere have use for it. */
@@ -20,7 +20,7 @@ export interface Parts {
 }
 
 /** Makes the pipeline; its workers and its sink start at once, the source when `start` is called. */
-export function assemble(config: Config, { source, topics, letters, bounded, checkpoints, log }: Parts): Pipeline {
+export function assemble(config: Config, { source, topics, outputs, bounded, checkpoints, log }: Parts): Pipeline {
   const { time, window, kafka, engine, sink } = config
   return new Pipeline({
     topics,
@@ -44,7 +44,7 @@ export function assemble(config: Config, { source, topics, letters, bounded, che
     bounded,
     name: `ctr/${kafka.groupId}`,
     source,
-    letters,
+    outputs,
     checkpoints,
     sink: (rings) => startSink({ rings, clickhouse: config.clickhouse, tenant: config.tenant, revision: sink.revision, logger: log }),
     log,

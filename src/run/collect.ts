@@ -8,6 +8,7 @@ import type { Ingest } from '../ingest/ingest.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
 import { ringFill } from '../ring/layout.ts'
 import type { SinkStats } from '../sink/sink-stats.ts'
+import { countsOf } from '../window/ledger.ts'
 import { readWorkerStats } from '../worker/worker-stats.ts'
 
 /** What the counters are read from. */
@@ -37,8 +38,12 @@ export function collectStats(from: Counted): PipelineStats {
       topic,
       events: owned.partitions.reduce((sum, { topicIndex, read }) => (topicIndex === i ? sum + read : sum), owned.readBefore[i] ?? 0),
     })),
+    terms: {
+      counted: ingest.impressions + ingest.clicks,
+      late: ingest.late,
+      invalid: ingest.invalid.reduce((sum, count) => sum + count, 0),
+    },
     invalid: REASONS.slice(1).map((reason, i) => ({ reason, count: ingest.invalid[i + 1] ?? 0 })),
-    late: ingest.late,
     impressions: ingest.impressions,
     clicks: ingest.clicks,
     activeProducts: [...owned.tasks.values()].reduce((sum, { dictionary }) => sum + dictionary.size, 0),
@@ -62,10 +67,7 @@ export function collectStats(from: Counted): PipelineStats {
       heardAt: partition.endOffset < 0 ? undefined : partition.endOffsetHeardAt,
       paused: partition.paused,
       idle: partition.idle,
-      read: partition.read,
-      counted: partition.counted,
-      late: partition.late,
-      invalid: partition.invalid,
+      ...countsOf(partition),
     })),
     rings: from.rings.map((ring, worker) => ({ worker, fill: ringFill(ring) })),
     backpressureSeconds: broadcasts.backpressureMs / 1000,

@@ -15,16 +15,17 @@ import type { Restorer } from '../checkpoint/restore.ts'
 import { nameFault } from '../checkpoint/selection.ts'
 import type { CheckpointWriter, Written } from '../checkpoint/writer.ts'
 import { type Clock, sleep } from '../clock.ts'
-import type { DeadLetterOffice } from '../dlq/dead-letter.ts'
-import { letterWriter } from '../dlq/letters.ts'
-import { rowLetter } from '../dlq/row-letter.ts'
 import { CtrError } from '../errors.ts'
 import { EventBlocks } from '../ingest/event-blocks.ts'
 import { createInflow, type Inflow } from '../ingest/inflow.ts'
 import { Ingest, type IngestRules } from '../ingest/ingest.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
+import { allDelivered, type Outputs } from '../output/output.ts'
+import { refusedRow } from '../output/refused-row.ts'
+import { rejectedInput } from '../output/rejected-input.ts'
 import type { Sink } from '../sink/sink.ts'
 import type { OfferedPartition, Source } from '../source/source.ts'
+import { spellCounts, unaccounted } from '../window/ledger.ts'
 import { type StartWorkers, startWorkers, type WorkerPool } from '../worker/pool.ts'
 import { readWorkerStats } from '../worker/worker-stats.ts'
 import { collectStats } from './collect.ts'
@@ -54,10 +55,10 @@ export interface PipelineOptions {
   readonly sweepsPerRound?: number
   /** The run ends by itself when the source has delivered all there is. */
   readonly bounded: boolean
-  /** Named in every dead letter. */
+  /** Named in every record of an output. */
   readonly name: string
   readonly source: Source
-  readonly letters: DeadLetterOffice
+  readonly outputs: Outputs
   /** Starts the sink that reads these row rings. */
   readonly sink: (rowRings: readonly SharedArrayBuffer[]) => Sink
   /** Without it, Kafka's low-water marks are all there is to start from. */
@@ -128,7 +129,8 @@ export class Pipeline {
     this.released = new Promise((resolve) => {
       this.#released = resolve
     })
-    const { rules, topics, letters, log, clock } = options
+    const { rules, topics, outputs, log, clock } = options
+    const { deadLetters } = outputs
     this.#monotonic = options.monotonic ?? performance.now.bind(performance)
     this.#writer = options.checkpoints?.writer(options.workers)
     const settings = {
@@ -138,7 +140,8 @@ export class Pipeline {
       revision: options.revision,
     }
     this.#pool = (options.startWorkers ?? startWorkers)(options.workers, options.ringBytes, settings, this.#writer?.ports)
-    this.#ingest = new Ingest(rules, topics, new EventBlocks(this.#pool.writers), letterWriter(letters, options.name, topics, log, clock))
+    const rejected = rejectedInput(deadLetters, options.name, topics, log, clock)
+    this.#ingest = new Ingest(rules, topics, new EventBlocks(this.#pool.writers), rejected)
     this.#inflow = createInflow({
       rules,
       topics,
@@ -147,7 +150,7 @@ export class Pipeline {
       bounded: options.bounded,
       writers: this.#pool.writers,
       ingest: this.#ingest,
-      lettersRoom: () => letters.room(),
+      lettersRoom: () => deadLetters.room(),
       ringRoom: (ring) => this.#pool.room(ring),
       source: options.source,
       begin: (offered) => this.#begin(offered),
@@ -163,7 +166,7 @@ export class Pipeline {
       this.#trouble = trouble === undefined ? '' : trouble.message
     })
     this.#sink.onParked((rows) => {
-      for (const row of rows) letters.put(rowLetter(row, options.name, clock()))
+      for (const row of rows) deadLetters.put(refusedRow(row, options.name, clock()))
     })
     this.#sink.onDied((error) => this.#fail(error))
   }
@@ -200,11 +203,12 @@ export class Pipeline {
   }
 
   stats(): PipelineStats {
-    const { source, letters } = this.#options
+    const { source, outputs } = this.#options
     const notReady: string[] = []
     if (!this.#sinkReady) notReady.push('ClickHouse is not connected yet')
     else if (!this.#sourceStarted) notReady.push('the source is not connected yet')
-    for (const trouble of [this.#trouble, source.trouble, letters.trouble]) if (trouble) notReady.push(trouble)
+    for (const trouble of [this.#trouble, source.trouble, ...Object.values(outputs).map((output) => output.trouble)])
+      if (trouble) notReady.push(trouble)
     if (this.state === 'draining' || this.state === 'stopped') notReady.push(`the pipeline is ${this.state}`)
     return collectStats({
       state: this.state,
@@ -230,7 +234,7 @@ export class Pipeline {
   }
 
   #createCoordinator(): Coordinator {
-    const { topics, commitInterval, checkpoints, letters, source, log, clock } = this.#options
+    const { topics, commitInterval, checkpoints, outputs, source, log, clock } = this.#options
     const { owned, broadcasts } = this.#inflow
     return new Coordinator({
       topics,
@@ -240,7 +244,7 @@ export class Pipeline {
       marks: () => owned.lowWaterMarks(),
       tell: (number, cut) => broadcasts.barrier(number, cut),
       tellCheckpoint: (number, tasks, cut) => broadcasts.checkpoint(number, tasks, cut),
-      lettersSettled: () => letters.settled(),
+      delivered: () => allDelivered(outputs),
       writeLedger: (rows, windows) => this.#sink.writeLedger(rows, windows),
       commit: (marks) => source.commit(marks),
       log,
@@ -286,7 +290,7 @@ export class Pipeline {
     await this.#inflow.broadcasts.end(emitAll) // a barrier behind it would never be answered
     await this.#pool.done
     await this.#sink.ended
-    await this.#options.letters.settled()
+    await allDelivered(this.#options.outputs)
     this.#checkLedger()
     await this.#stop()
   }
@@ -303,14 +307,12 @@ export class Pipeline {
     patience.abort()
   }
 
-  /** Every record read is counted, late or invalid; every event counted on main has reached a worker. */
+  /** Every record read is in a term of the ledger; every event counted on main has reached a worker. */
   #checkLedger(): void {
-    for (const { topicIndex, partition, read, counted, late, invalid } of this.#inflow.owned.partitions) {
-      const topic = this.#options.topics[topicIndex]
-      if (read !== counted + late + invalid) {
-        const sums = `read ${read}, counted ${counted} + late ${late} + invalid ${invalid}`
-        throw new CtrError('CTR_LEDGER', `the ledger of ${topic} partition ${partition} does not balance: ${sums}`)
-      }
+    for (const counts of this.#inflow.owned.partitions) {
+      if (unaccounted(counts) === 0) continue
+      const name = `${this.#options.topics[counts.topicIndex]} partition ${counts.partition}`
+      throw new CtrError('CTR_LEDGER', `the ledger of ${name} does not balance: ${spellCounts(counts)}`)
     }
     const worked = this.#pool.stats.reduce((sum, stats) => sum + readWorkerStats(stats).events, 0)
     const counted = this.#ingest.impressions + this.#ingest.clicks
@@ -345,10 +347,10 @@ export class Pipeline {
   }
 
   async #release(): Promise<void> {
-    const { source, letters } = this.#options
+    const { source, outputs } = this.#options
     const closing = [
       source.stop().then(() => source.close()),
-      letters.close(),
+      ...Object.values(outputs).map((output) => output.close()),
       this.#sink.stop(),
       this.#pool.close(),
       this.#writer?.close(),

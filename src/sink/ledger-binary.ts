@@ -2,22 +2,21 @@
  * Rows of ctr_ledger and ctr_ledger_windows as RowBinary, in the column order of LEDGER and LEDGER_WINDOWS (schema.ts). All integers are
  * little-endian, texts and maps begin with their length as a varint, times are i64 ms. A few rows at each checkpoint: nothing here is hot.
  */
-import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
+import { entriesOf, type LedgerRow, sumOf, TERM_NAMES, TERMS, type WindowLedgerRow } from '../window/ledger.ts'
 import { VERSION_UNIT } from './row-binary.ts'
 
 /** One row per partition and last offset. A partition without an event yet has its time in 1970. */
 export function encodeLedger(tenant: string, rows: readonly LedgerRow[], cutAt: number): Uint8Array {
   return joined(
     rows.map(({ topic, partition, last, totals, deadLettered, maxEventTime }) => {
-      const reasons = Object.entries(totals.invalid)
-      const invalid = reasons.reduce((sum, [, count]) => sum + count, 0)
+      const sums = TERM_NAMES.map((name) => sumOf(totals, name))
+      const maps = TERMS.filter(({ reasons }) => reasons).map(({ name }) => entriesOf(totals, name))
       return [
         text(tenant),
         text(topic),
         uint32(partition),
-        ...[totals.first, last, totals.read, totals.counted, totals.late, invalid, deadLettered].map(int64),
-        varint(reasons.length),
-        ...reasons.flatMap(([reason, count]) => [text(reason), int64(count)]),
+        ...[totals.first, last, totals.read, ...sums, deadLettered].map(int64),
+        ...maps.flatMap((entries) => [varint(entries.length), ...entries.flatMap(([entry, count]) => [text(entry), int64(count)])]),
         int64(maxEventTime ?? 0),
         int64(cutAt),
       ]

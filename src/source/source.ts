@@ -7,6 +7,7 @@
  * resolved.
  */
 
+import type { CarriedFacts, MarkFacts } from '../window/facts.ts'
 import type { LedgerTotals } from '../window/ledger.ts'
 
 /** A partition as it is handed over: where to begin, and what was known of its prefix when that position was committed. */
@@ -19,6 +20,8 @@ export interface AssignedPartition {
   readonly maxEventTime: number | undefined
   /** The ledger of that prefix; undefined when it begins here. */
   readonly totals?: LedgerTotals | undefined
+  /** What else was committed with the group's offset, which need not be `position`. */
+  readonly carried?: CarriedFacts | undefined
   /** Bounded runs: the first offset not to read. */
   readonly endOffset: number | undefined
 }
@@ -55,6 +58,7 @@ export interface LowWaterMark {
   readonly offset: number
   readonly maxEventTime: number | undefined
   readonly totals?: LedgerTotals | undefined
+  readonly facts?: MarkFacts | undefined
   /** Of its task, see TaskFacts. */
   readonly lineage?: number | undefined
 }

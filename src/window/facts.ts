@@ -1,6 +1,32 @@
 /** What is known of a task at a cut, as plain data: a checkpoint keeps it, and a start begins with it. */
 import type { LedgerTotals } from './ledger.ts'
 
+/** Bound of `candidates`. */
+export const CANDIDATES_MAX = 32
+
+/**
+ * What a partition's low-water mark says of the records before it, beside event time and ledger. Nothing fills it yet: the places are kept
+ * free, and what stands there is handed on. Times in ms.
+ */
+export interface MarkFacts {
+  /** Which topic of that name: Kafka's id of it, 16 bytes as 22 letters. */
+  readonly topicId?: string | undefined
+  /** Since when the partition has been idle, wall time; absent: it is not. */
+  readonly idleSince?: number | undefined
+  /** Largest event time that is believed, where a single clock far ahead is not. */
+  readonly believed?: number | undefined
+  /** Event times that must agree before a jump of the time is believed: at most CANDIDATES_MAX, in base 36, with spaces between. */
+  readonly candidates?: string | undefined
+  /** First offset that the open windows need, where the mark itself reaches further back. */
+  readonly windowsFrom?: number | undefined
+}
+
+/** Facts as they were read, with the offset that they belong to. */
+export interface CarriedFacts {
+  readonly offset: number
+  readonly facts: MarkFacts
+}
+
 /** An open window as one partition's low-water mark needs it; see partition.ts. Times in ms. */
 export interface WindowFacts {
   readonly end: number

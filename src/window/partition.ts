@@ -6,10 +6,11 @@
  * position when no window is open, is where a restart must begin to rebuild every open window exactly. Lateness depends on the prefix
  * only, so the largest event time at the mark belongs to it.
  *
- * Two ledgers: read, counted, late and invalid count since this process has the partition; `totals` adds what was read of it before.
+ * Two ledgers: `read` and a counter for each term of the ledger count since this process has the partition; `totals` adds what was read of
+ * it before.
  */
-import type { WindowFacts } from './facts.ts'
-import type { LedgerTotals } from './ledger.ts'
+import type { CarriedFacts, MarkFacts, WindowFacts } from './facts.ts'
+import { addCounts, type LedgerCounts, type LedgerTotals, noTotals } from './ledger.ts'
 
 /** One open window of the partition. Times in ms. */
 export interface OpenWindow {
@@ -28,9 +29,20 @@ export interface PartitionStart {
   readonly maxEventTime: number | undefined
   /** Totals below `position`; undefined when the ledger begins here. */
   readonly totals?: LedgerTotals | undefined
+  /** What the committed mark says besides. */
+  readonly carried?: CarriedFacts | undefined
 }
 
-export class Partition {
+/** First offset that a restart must read, and what is known of the records before it. */
+export interface LowWater {
+  readonly offset: number
+  /** undefined before the first event. */
+  readonly maxEventTime: number | undefined
+  readonly totals: LedgerTotals
+  readonly facts: MarkFacts | undefined
+}
+
+export class Partition implements LedgerCounts {
   readonly topicIndex: number
   readonly partition: number
   /** Next offset to read. */
@@ -58,6 +70,7 @@ export class Partition {
   readonly windows = new Map<number, OpenWindow>()
 
   readonly #before: LedgerTotals
+  readonly #carried: CarriedFacts | undefined
   readonly #reasons: readonly string[]
 
   /** `reasons` names the numbers of `invalidBy`. */
@@ -68,7 +81,8 @@ export class Partition {
     this.maxEventTime = start.maxEventTime ?? Number.NEGATIVE_INFINITY
     this.boundOffset = Number.POSITIVE_INFINITY
     this.lastRecordAt = now
-    this.#before = start.totals ?? { first: start.position, read: 0, counted: 0, late: 0, invalid: {} }
+    this.#before = start.totals ?? noTotals(start.position)
+    this.#carried = start.carried
     this.#reasons = reasons
   }
 
@@ -80,19 +94,12 @@ export class Partition {
 
   /** Totals of all offsets below the position, of which `unread` more than the ledger says are read already. */
   totals(unread = 0): LedgerTotals {
-    const before = this.#before
-    const invalid: Record<string, number> = { ...before.invalid }
+    const reasons: Record<string, number> = {}
     this.invalidBy.forEach((count, number) => {
-      const reason = this.#reasons[number] ?? String(number)
-      invalid[reason] = (invalid[reason] ?? 0) + count
+      reasons[this.#reasons[number] ?? String(number)] = count
     })
-    return {
-      first: before.first,
-      read: before.read + this.read + unread,
-      counted: before.counted + this.counted,
-      late: before.late + this.late,
-      invalid,
-    }
+    const totals = addCounts(this.#before, this, reasons)
+    return { ...totals, read: totals.read + unread }
   }
 
   /**
@@ -130,8 +137,8 @@ export class Partition {
     return first
   }
 
-  /** Start of the low-water mark's window, or the position; with the largest event time (undefined: none) and the totals before it. */
-  lowWater(): { offset: number; maxEventTime: number | undefined; totals: LedgerTotals } {
+  /** Start of the low-water mark's window, or the position. */
+  lowWater(): LowWater {
     let { position: offset, maxEventTime } = this
     let totals: LedgerTotals | undefined
     for (const window of this.windows.values()) {
@@ -140,6 +147,18 @@ export class Partition {
       maxEventTime = window.maxEventTime
       totals = window.totals
     }
-    return { offset, maxEventTime: Number.isFinite(maxEventTime) ? maxEventTime : undefined, totals: totals ?? this.totals() }
+    return {
+      offset,
+      maxEventTime: Number.isFinite(maxEventTime) ? maxEventTime : undefined,
+      totals: totals ?? this.totals(),
+      facts: this.#factsAt(offset),
+    }
+  }
+
+  /** Facts are about the records before their offset. Behind further records only the topic is still the same. */
+  #factsAt(offset: number): MarkFacts | undefined {
+    if (this.#carried === undefined || this.#carried.offset === offset) return this.#carried?.facts
+    const { topicId } = this.#carried.facts
+    return topicId === undefined ? undefined : { topicId }
   }
 }

@@ -74,7 +74,12 @@ test('a revision is named as it was asked for, and by its commit', () => {
 })
 
 test('a summary must account for every event', () => {
-  const stats = someStats({ impressions: 1_900_000, clicks: 99_998, late: 1, invalid: [{ reason: 'not_json', count: 1 }] })
+  const stats = someStats({
+    impressions: 1_900_000,
+    clicks: 99_998,
+    terms: { counted: 1_999_998, late: 1, invalid: 1 },
+    invalid: [{ reason: 'not_json', count: 1 }],
+  })
   const summary = renderSummary(stats, { elapsedMs: 1000, colours: false }).join('\n')
   expect(() => checkSummary('base', summary, EVENTS)).not.toThrow()
   expect(() => checkSummary('base', summary, EVENTS + 1)).toThrow('base: 1999998 counted + 1 late + 1 invalid are not the 2000001 events')

@@ -53,7 +53,7 @@ function bench(given: Partial<CoordinatorOptions> = {}, tolerableFailures = Numb
       cut(copied)
       said.push(`checkpoint ${number} of ${copied}`)
     },
-    lettersSettled: async () => void said.push('letters'),
+    delivered: async () => void said.push('outputs'),
     writeLedger: async (rows: readonly LedgerRow[], windows: readonly WindowLedgerRow[]) =>
       void said.push(`ledger ${rows.map(({ last }) => last)} ${windows.map(({ events }) => events)}`),
     commit: async ([mark]) => {
@@ -107,12 +107,12 @@ describe('a plain barrier', () => {
     expect(coordinator.tick()).toBeUndefined() // one at a time
     coordinator.acknowledge(1)
     await settle()
-    expect(since()).toEqual(['letters', 'commit 0'])
+    expect(since()).toEqual(['outputs', 'commit 0'])
     await advance(100)
     void coordinator.tick()
     coordinator.acknowledge(2)
     await settle()
-    expect(since()).toEqual(['barrier 2', 'letters']) // the same marks are not committed again
+    expect(since()).toEqual(['barrier 2', 'outputs']) // the same marks are not committed again
   })
 
   test('takes closed windows to the ledger before its marks are committed, and the totals with them', async () => {
@@ -123,7 +123,7 @@ describe('a plain barrier', () => {
     void coordinator.tick()
     coordinator.acknowledge(1)
     await settle()
-    expect(since()).toEqual(['barrier 1', 'letters', 'ledger 4 5', 'commit 5'])
+    expect(since()).toEqual(['barrier 1', 'outputs', 'ledger 4 5', 'commit 5'])
   })
 
   test('whose mark has gone back ends the run, and commits nothing', async () => {
@@ -168,10 +168,10 @@ describe('a checkpoint', () => {
     expect(it.since()).toEqual(['checkpoint 1 of 3'])
     it.coordinator.acknowledge(1)
     await it.settle()
-    expect(it.since()).toEqual(['letters', 'ledger 1 ', 'commit 0', 'complete 1'])
+    expect(it.since()).toEqual(['outputs', 'ledger 1 ', 'commit 0', 'complete 1'])
     await it.advance(1000)
     await take(it, 2)
-    expect(it.since()).toEqual(['barrier 2', 'letters'])
+    expect(it.since()).toEqual(['barrier 2', 'outputs'])
     await it.finish()
     expect(it.coordinator.stats).toMatchObject({ completed: 1, failures: 0, cells: 2, bytes: 10, pausedSeconds: 0.001, ageSeconds: 1 })
   })
@@ -321,5 +321,5 @@ test('the last barrier of a bounded run takes the windows still open to the ledg
   await it.settle()
   it.coordinator.acknowledge(1)
   await last
-  expect(it.since()).toEqual(['barrier 1', 'letters', 'ledger 2 3', 'commit 0'])
+  expect(it.since()).toEqual(['barrier 1', 'outputs', 'ledger 2 3', 'commit 0'])
 })

@@ -92,6 +92,14 @@ describe('a manifest', () => {
     expect(decodeManifest(sealed({ ...MANIFEST, colour: 'blue' }))).toEqual(MANIFEST)
   })
 
+  test('keeps the numbers of ledger terms that only a later version knows', () => {
+    const invalid = { TYPE: 1, EARLIER: 2, ignored: 3 }
+    const [task] = MANIFEST.tasks
+    const partitions = task!.partitions.map((partition) => ({ ...partition, totals: { ...partition.totals, invalid } }))
+    const read = decodeManifest(encodeManifest({ ...MANIFEST, tasks: [{ ...task!, partitions }] }))
+    expect(read.tasks[0]?.partitions.map(({ totals }) => totals.invalid)).toEqual(partitions.map(() => invalid))
+  })
+
   test('that could not be read is not written', () => {
     expect(() => encodeManifest({ ...MANIFEST, createdAt: Number.NaN })).toThrow('can be read')
     expect(() => encodeManifest({ ...MANIFEST, tasks: [MANIFEST.tasks[1]!, MANIFEST.tasks[1]!] })).toThrow('once')

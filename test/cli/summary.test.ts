@@ -7,7 +7,7 @@ const stats = someStats({
   topics: [{ topic: 'events', events: 1_000_000 }],
   impressions: 760_000,
   clicks: 190_000,
-  late: 30_000,
+  terms: { counted: 950_000, late: 30_000, invalid: 20_000 },
   invalid: [
     { reason: 'NOT_JSON', count: 5000 },
     { reason: 'EMPTY', count: 0 },

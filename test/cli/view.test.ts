@@ -11,7 +11,7 @@ const stats = someStats({
   ],
   impressions: 150_000,
   clicks: 7500,
-  late: 1203,
+  terms: { counted: 157_500, late: 1203, invalid: 412 },
   invalid: [
     { reason: 'TIME', count: 200 },
     { reason: 'PRODUCT', count: 212 },

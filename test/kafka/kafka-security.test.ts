@@ -1,10 +1,12 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { kafkaOffice } from '../../src/dlq/kafka-office.ts'
 import type { KafkaSecurity } from '../../src/kafka/kafka-client.ts'
 import { kafkaSource } from '../../src/kafka/kafka-source.ts'
+import { DEAD_LETTERS } from '../../src/output/output.ts'
+import { topicOutput } from '../../src/output/topic-output.ts'
 import { type Broker, SASL_USERS, startBroker } from '../../workshop/kafka-broker.ts'
 import { createTopics, fresh, produce, sourceOptions, Taker, until, withSource } from '../../workshop/kafka-harness.ts'
+import { outputRecord } from '../support/output-records.ts'
 
 let broker: Broker
 let topic: string
@@ -70,7 +72,7 @@ test('a certificate of an unknown authority rejects start, naming the key', asyn
 
 test('dead letters go through SASL_SSL too', async () => {
   const { clientId, connectionTimeoutMs, requestTimeoutMs } = sourceOptions([], [])
-  const office = kafkaOffice({
+  const options = {
     brokers: broker.saslBrokers,
     clientId,
     connectionTimeoutMs,
@@ -78,22 +80,11 @@ test('dead letters go through SASL_SSL too', async () => {
     security: saslSsl('SCRAM-SHA-512'),
     topic: fresh('dead'),
     logger: pino({ level: 'silent' }),
-  })
-  office.put({
-    source: 'ctr/test',
-    rawTopic: topic,
-    partition: 0,
-    offset: 0,
-    errorCode: 'INVALID_EVENT',
-    errorMessage: '',
-    rawData: '',
-    rawEncoding: 'utf8',
-    rawTruncated: false,
-    eventTimeMillisUtc: null,
-    createdAtUtc: '2026-01-01T00:00:00.000Z',
-  })
-  await office.settled()
-  await office.close()
+  }
+  const output = topicOutput(options, DEAD_LETTERS)
+  output.put(outputRecord(0))
+  await output.delivered()
+  await output.close()
 })
 
 test('plain text to the TLS listener is waited out, with a message that names the protocol', async () => {

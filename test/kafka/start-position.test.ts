@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { decodeOffsetMetadata, encodeOffsetMetadata } from '../../src/kafka/offset-metadata.ts'
 import { decideStart } from '../../src/kafka/start-position.ts'
 
 const metadata = { maxEventTime: 77, totals: { first: 0, read: 15, counted: 15, late: 0, invalid: {} } }
@@ -37,42 +36,10 @@ test('earliest, latest and timestamp disregard what is committed and know no eve
   expect(decideStart('timestamp', { ...committed, atTimestamp: undefined }).position).toBe(20)
 })
 
-const LEDGER = { first: 3, read: 12, counted: 9, late: 1, invalid: { TYPE: 2 } }
-
-test('offset metadata is read back, also when there is no event time, and that of older versions', () => {
-  for (const maxEventTime of [undefined, 0, -5, 1_700_000_000_123]) {
-    for (const totals of [undefined, LEDGER]) {
-      expect(decodeOffsetMetadata(encodeOffsetMetadata({ maxEventTime, totals }))).toEqual({ maxEventTime, totals })
-    }
-  }
-  const text = '{"v":1,"maxEventTime":1700000000123,"ledger":{"first":3,"read":12,"counted":9,"late":1,"invalid":{"TYPE":2}}}'
-  expect(encodeOffsetMetadata({ maxEventTime: 1_700_000_000_123, totals: LEDGER })).toBe(text)
-  expect(decodeOffsetMetadata('{"v":1,"maxEventTime":1700000000123}')).toEqual({ maxEventTime: 1_700_000_000_123, totals: undefined })
-})
-
-test.each([null, undefined, '', 'other', '{', '{"v":2,"maxEventTime":5}', '[1]', '{}'])(
-  'metadata %j of somebody else says nothing',
-  (text) => {
-    expect(decodeOffsetMetadata(text)).toBeUndefined()
-  },
-)
-
-test.each([
-  '{"v":1,"maxEventTime":"5"}',
-  '{"v":1,"maxEventTime":1.5}',
-  '{"v":1}',
-  '{"v":1,"ledger":{"first":-1,"read":0,"counted":0,"late":0,"invalid":{}}}',
-  '{"v":1,"ledger":{"first":1,"read":0,"counted":0,"late":0}}',
-  '{"v":1,"ledger":{"first":1,"read":0,"counted":0,"late":0,"invalid":{"TYPE":"1"}}}',
-])('what does not fit in metadata %j is left out', (text) => {
-  expect(decodeOffsetMetadata(text)).toEqual({ maxEventTime: undefined, totals: undefined })
-})
-
-test('the lineage of a task travels with its marks, unless it is the first', () => {
-  const text = encodeOffsetMetadata({ maxEventTime: 5, lineage: 3 })
-  expect(text).toBe('{"v":1,"maxEventTime":5,"lineage":3}')
-  expect(decodeOffsetMetadata(text)).toEqual({ maxEventTime: 5, lineage: 3 })
-  expect(encodeOffsetMetadata({ maxEventTime: 5, lineage: 0 })).toBe('{"v":1,"maxEventTime":5}')
-  for (const odd of ['-1', '1.5', '"2"']) expect(decodeOffsetMetadata(`{"v":1,"lineage":${odd}}`)?.lineage).toBeUndefined()
-  expect(decideStart('committed', { ...facts, committed: 15, metadata: { maxEventTime: 5, lineage: 3 } }).lineage).toBe(3)
+test('the lineage and the facts of a mark go with its offset, and with no other start', () => {
+  const known = { maxEventTime: 5, lineage: 3, facts: { topicId: 'A'.repeat(22), idleSince: 7 } }
+  const start = decideStart('committed', { ...facts, committed: 15, metadata: known })
+  expect([start.lineage, start.carried]).toEqual([3, { offset: 15, facts: known.facts }])
+  for (const committed of [9, 21]) expect(decideStart('committed', { ...facts, committed, metadata: known }).carried).toBeUndefined()
+  expect(decideStart('earliest', { ...facts, committed: 15, metadata: known }).carried).toBeUndefined()
 })

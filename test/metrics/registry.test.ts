@@ -81,7 +81,7 @@ test('the numbers are those of the snapshot', async () => {
         { topic: 'clicks', events: 20 },
       ],
       invalid: [{ reason: 'NOT_JSON', count: 3 }],
-      late: 4,
+      terms: { counted: 52, late: 4, invalid: 3 },
       impressions: 50,
       clicks: 2,
       tasks: [
@@ -128,7 +128,7 @@ test('one scrape takes one snapshot, and none is taken before', async () => {
   let reads = 0
   const registry = createRegistry(() => {
     reads++
-    return someStats({ late: reads })
+    return someStats({ terms: { counted: 0, late: reads, invalid: 0 } })
   })
   expect(reads).toBe(0)
   await registry.expose()

@@ -13,10 +13,16 @@ async function expectOracle(lists: readonly (readonly OracleRecord[])[], options
   expect(differences(run.rows, want.rows)).toEqual([])
   expect(rowsHash(run.rows.values())).toBe(rowsHash(want.rows.values()))
   const ledger = sumLedgers(want.ledgers.values())
-  const { late, impressions, clicks, invalid } = run.stats
-  expect({ late, counted: impressions + clicks }).toEqual({ late: ledger.late, counted: ledger.counted })
+  const { terms, impressions, clicks, invalid } = run.stats
+  const refused = Object.values(ledger.invalid).reduce((sum, count) => sum + count, 0)
+  expect({ ...terms, sum: impressions + clicks }).toEqual({
+    counted: ledger.counted,
+    late: ledger.late,
+    invalid: refused,
+    sum: ledger.counted,
+  })
   expect(Object.fromEntries(invalid.map(({ reason, count }) => [reason, count]))).toEqual(ledger.invalid)
-  expect(run.letters.length).toBe(Object.values(ledger.invalid).reduce((sum, count) => sum + count, 0))
+  expect(run.letters.length).toBe(refused)
   return run
 }
 

@@ -58,7 +58,7 @@ test('/readyz is 200 only while running with nothing in the way', async () => {
 })
 
 test('/metrics is text for Prometheus', async () => {
-  const { url } = await serve(() => someStats({ late: 42 }))
+  const { url } = await serve(() => someStats({ terms: { counted: 0, late: 42, invalid: 0 } }))
   const response = await fetch(`${url}/metrics`)
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
   expect(await response.text()).toContain('\nctr_events_late_total 42\n')

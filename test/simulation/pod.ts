@@ -2,9 +2,10 @@
 import type { Logger } from 'pino'
 import type { StartWish } from '../../src/checkpoint/decide.ts'
 import { Restorer } from '../../src/checkpoint/restore.ts'
-import type { DeadLetter, DeadLetterOffice } from '../../src/dlq/dead-letter.ts'
-import { letterQueue } from '../../src/dlq/letter-queue.ts'
 import { CtrError } from '../../src/errors.ts'
+import type { DeadLetter } from '../../src/output/dead-letter.ts'
+import { DEAD_LETTERS, type Output } from '../../src/output/output.ts'
+import { outputQueue } from '../../src/output/output-queue.ts'
 import { type Checkpoints, Pipeline } from '../../src/run/pipeline.ts'
 import { BookKeeper } from './book-keeper.ts'
 import type { Broker } from './broker.ts'
@@ -83,7 +84,7 @@ export class Pod implements Owner {
       bounded: options.bounded,
       name: `ctr/${GROUP}`,
       source: this.member,
-      letters: this.#office(places.letters, logger, options.queueMaxBytes),
+      outputs: { deadLetters: this.#deadLetters(places.letters, logger, options.queueMaxBytes) },
       sink: (rings) => {
         this.#sink = new SimulatedSink(world, places.clickHouse, this, rings)
         return this.#sink
@@ -197,14 +198,14 @@ export class Pod implements Owner {
     }
   }
 
-  #office(letters: Set<string>, logger: Logger, queueMaxBytes: number): DeadLetterOffice {
+  #deadLetters(letters: Set<string>, logger: Logger, queueMaxBytes: number): Output {
     const deliver = (lines: readonly Buffer[]) =>
       this.#world.request(this, 'letters', () => {
         for (const line of lines) letters.add(letterKey(JSON.parse(line.toString()) as DeadLetter))
       })
-    const office = letterQueue({ place: 'topic dead', deliver, close: async () => {} }, logger, queueMaxBytes)
-    if (this.#world.mutation !== 'dead letters not awaited') return office
-    return Object.assign(Object.create(office) as DeadLetterOffice, { settled: async () => {} })
+    const output = outputQueue({ place: 'topic dead', deliver, close: async () => {} }, DEAD_LETTERS, logger, queueMaxBytes)
+    if (this.#world.mutation !== 'dead letters not awaited') return output
+    return Object.assign(Object.create(output) as Output, { delivered: async () => {} })
   }
 
   #logger(): Logger {

@@ -1,7 +1,8 @@
 /** Rows that ClickHouse refuses for what they hold: found among the others, parked, and never lost; or held where the table is to blame. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
-import { rowLetter } from '../../src/dlq/row-letter.ts'
+import { deadLetterOf } from '../../src/output/dead-letter.ts'
+import { refusedRow } from '../../src/output/refused-row.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until, writtenRows } from '../support/sink-run.ts'
 
@@ -154,7 +155,7 @@ test('what a letter of a parked row holds puts the row in its place once the con
   await run.barrier(0, 1)
   await told(1)
   const [row] = run.parked
-  const letter = rowLetter(row!, 'ctr/test', Date.UTC(2024, 0, 3))
+  const letter = deadLetterOf(refusedRow(row!, 'ctr/test', Date.UTC(2024, 0, 3)))
   expect(letter).toMatchObject({
     source: 'ctr/test',
     rawTopic: '',

@@ -1,7 +1,8 @@
 /** What the view ctr_reconciliation says of what a sink wrote: the ledger balances, or shows where a row is missing. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
-import { rowLetter } from '../../src/dlq/row-letter.ts'
+import { deadLetterOf } from '../../src/output/dead-letter.ts'
+import { refusedRow } from '../../src/output/refused-row.ts'
 import type { LedgerRow } from '../../src/window/ledger.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until } from '../support/sink-run.ts'
@@ -98,6 +99,21 @@ test('minutes hold what was read between one row of the ledger and the next, and
   ])
 })
 
+test('reasons that are no longer known, and a term of a newer version, are among the invalid and balance', async () => {
+  const before = span(9, 4, 0, 6, 1_000)
+  const { totals } = span(19, 10, 0, 10, 2_000)
+  const invalid = { EARLIER: 6, EMPTY: 1, ignored: 3 }
+  const after = { ...span(19, 10, 0, 10, 2_000), totals: { ...totals, invalid }, deadLettered: 7 }
+  await run.sink.writeLedger([before, after], [])
+  expect(await minutes()).toEqual([[0, 20, 10, 0, 10, 7, 0, 0, 0, 0, 1]])
+  expect(
+    await clickhouse.rows('SELECT invalid, invalid_by_reason AS reasons FROM db.ctr_ledger ORDER BY last_offset', endpoint.database),
+  ).toEqual([
+    { invalid: 6, reasons: { TYPE: 6 } },
+    { invalid: 10, reasons: invalid },
+  ])
+})
+
 test('topics, partitions, first offsets, tasks and tenants are taken apart, and added up', async () => {
   await put([row('a', 0, 1, 0, 0)], [row('a', 0, 0, 1, 1)])
   const spans = [
@@ -147,7 +163,7 @@ test('a row that is parked is missing in its window, and no more when it has bee
     [1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1],
   ])
   await clickhouse.command('ALTER TABLE db.ctr_results DROP CONSTRAINT c', endpoint.database)
-  const { rawData } = rowLetter(run.parked[0]!, 'ctr/test', 0)
+  const { rawData } = deadLetterOf(refusedRow(run.parked[0]!, 'ctr/test', 0))
   await clickhouse.command(`INSERT INTO db.ctr_results FORMAT JSONEachRow ${rawData}`, endpoint.database)
   expect(await minutes()).toMatchObject([
     [0, 0, 0, 0, 0, 0, 0, 12, 12, 0, 1],

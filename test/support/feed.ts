@@ -1,7 +1,7 @@
 /** Records of the oracle's kind as record batches into a real Kafka, and dead letters out of it. */
 import { pino } from 'pino'
-import type { DeadLetter } from '../../src/dlq/dead-letter.ts'
 import { BatchProducer } from '../../src/kafka/batch-producer.ts'
+import type { DeadLetter } from '../../src/output/dead-letter.ts'
 import type { ConfigTree } from '../../workshop/engine-process.ts'
 import { createTopics, fresh, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
 import { encodeBatch } from '../../workshop/memory-run.ts'

@@ -145,6 +145,25 @@ describe('the low-water mark', () => {
   })
 })
 
+describe('what the committed mark said besides', () => {
+  const facts = { topicId: 'A'.repeat(22), idleSince: 1, believed: 2, candidates: 'a b', windowsFrom: 3 }
+  const begun = (position: number) => new Partition(0, 0, { position, maxEventTime: 90, carried: { offset: 13, facts } }, [], 0)
+
+  test('is handed on while the mark is at that offset; behind further records only the topic is', () => {
+    const partition = begun(13)
+    expect(partition.lowWater()).toMatchObject({ offset: 13, facts })
+    partition.position = 14
+    expect(partition.lowWater()).toMatchObject({ offset: 14, facts: { topicId: facts.topicId } })
+    expect(Object.keys(partition.lowWater().facts ?? {})).toEqual(['topicId'])
+    partition.enterWindow(110, 13, 90, 0)
+    expect(partition.lowWater()).toMatchObject({ offset: 13, facts })
+  })
+
+  test('does not belong to the position of a checkpoint that lies further', () => {
+    expect(begun(20).lowWater().facts).toEqual({ topicId: facts.topicId })
+  })
+})
+
 describe('what went into windows', () => {
   test('is told once they are purged, summed over the partitions', () => {
     const task = taskOf(100, 100)

@@ -1,6 +1,6 @@
 /**
- * Dead letters to a Kafka topic: acknowledged by all replicas in sync, tried again for ever. The topic is created when it is missing. A
- * letter may arrive twice (an acknowledgement that got lost); topic, partition and offset in it tell.
+ * Records of an output to a Kafka topic: acknowledged by all replicas in sync, tried again for ever. The topic is created when it is
+ * missing. A record may arrive twice (an acknowledgement that got lost); topic, partition and offset in it tell.
  */
 
 import type { Producer } from 'kafkajs'
@@ -9,22 +9,21 @@ import { createTopics } from '../kafka/create-topics.ts'
 import { FramePool } from '../kafka/frame-pool.ts'
 import { CLIENT_RETRY, type KafkaClientOptions, kafkaClient } from '../kafka/kafka-client.ts'
 import { toCtrError } from '../kafka/kafka-errors.ts'
-import type { DeadLetter, DeadLetterOffice } from './dead-letter.ts'
-import { letterQueue } from './letter-queue.ts'
+import type { DeadLetter } from './dead-letter.ts'
+import type { Output, OutputLabel } from './output.ts'
+import { outputQueue } from './output-queue.ts'
 
-/** Where dead letters go, and how to get there. */
-export interface KafkaOfficeOptions extends KafkaClientOptions {
+/** Where records go, and how to get there. */
+export interface TopicOutputOptions extends KafkaClientOptions {
   readonly topic: string
-  /** Bound of what waits; 8 MiB when not given. */
-  readonly queueMaxBytes?: number | undefined
 }
 
 const ALL_IN_SYNC = -1
-/** Below this a letter isn't cut any more. */
+/** Below this a record isn't cut any more. */
 const RAW_MIN_LENGTH = 64
 
-/** An office that connects with the first letter. */
-export function kafkaOffice(options: KafkaOfficeOptions): DeadLetterOffice {
+/** An output that connects with the first record. */
+export function topicOutput(options: TopicOutputOptions, label: OutputLabel): Output {
   const { topic } = options
   const client = kafkaClient(options, new FramePool())
   const producer = client.producer({
@@ -41,7 +40,7 @@ export function kafkaOffice(options: KafkaOfficeOptions): DeadLetterOffice {
       const topics = await admin.listTopics()
       if (topics.includes(topic)) return
       await createTopics(admin, [{ topic }])
-      options.logger.info({ topic }, 'created the topic for dead letters')
+      options.logger.info({ topic }, `created the topic for ${label.records}`)
     } finally {
       await admin.disconnect()
     }
@@ -59,10 +58,10 @@ export function kafkaOffice(options: KafkaOfficeOptions): DeadLetterOffice {
       throw toCtrError(error, options.brokers)
     }
   }
-  return letterQueue({ place: `topic ${topic}`, deliver, close: () => producer.disconnect() }, options.logger, options.queueMaxBytes)
+  return outputQueue({ place: `topic ${topic}`, deliver, close: () => producer.disconnect() }, label, options.logger)
 }
 
-/** A topic may allow less per message than a batch, or even a letter, has: then letters go one by one, and shortened. */
+/** A topic may allow less per message than a batch, or even a single record, has: then they go one by one, and shortened. */
 async function sendAll(producer: Producer, topic: string, lines: readonly Buffer[]): Promise<void> {
   try {
     await producer.send({ topic, acks: ALL_IN_SYNC, messages: lines.map((value) => ({ value })) })

@@ -1,0 +1,66 @@
+/**
+ * Outputs: where records leave the engine without being counted into a row, such as dead letters. Each goes to a Kafka topic or to a file,
+ * in the one format of dead-letter.ts, and has one acknowledgement: `delivered`.
+ *
+ * Rule of the low-water mark: a mark moves past a record only when its output has acknowledged it. So at a barrier, once the sink is
+ * through (it may put refused rows), `allDelivered` is awaited before anything is committed.
+ */
+import type { RecordEnvelope } from '../batch/record-envelope.ts'
+import type { OutputName, TermName } from '../window/ledger.ts'
+
+/** Where an output is, as the configuration has it. */
+export type OutputTarget = { readonly topic: string } | { readonly file: string }
+
+/** What an output is called: its records in messages, and its section of the configuration. */
+export interface OutputLabel {
+  readonly records: string
+  readonly key: string
+}
+
+/** Those of `deadLetter`: invalid input and refused rows. */
+export const DEAD_LETTERS: OutputLabel = { records: 'dead letters', key: 'deadLetter' }
+
+/** What leaves, and where it came from. */
+export interface OutputRecord {
+  /** The term of the ledger that it is in; `row` for a row of many records. */
+  readonly kind: TermName | 'row'
+  /** Who lets it go: `ctr/<groupId>`. */
+  readonly writer: string
+  /** Empty, with partition = task and offset = -1, for a row. */
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Key, headers and timestamp of the Kafka record; undefined where no single record stands behind it. Valid during `put` only. */
+  readonly envelope: RecordEnvelope | undefined
+  /** Why, as a name and in words. */
+  readonly reason: string
+  readonly message: string
+  /** What it is about; valid during `put` only. */
+  readonly bytes: Uint8Array
+  /** `bytes` are only the beginning of it. */
+  readonly truncated: boolean
+  /** The event's own time where it could be read, ms. */
+  readonly eventTime: number | undefined
+  /** Wall time, ms. */
+  readonly createdAt: number
+}
+
+/** Bounded: when `full`, the caller awaits `room` before the next `put`. */
+export interface Output {
+  readonly full: boolean
+  /** Why records wait although they are tried again and again, in words for an operator; undefined when all is well. */
+  readonly trouble?: string | undefined
+  put(record: OutputRecord): void
+  room(): Promise<void>
+  /** Resolves when all that was put before the call is acknowledged, however long it takes; rejects only when closed first. */
+  delivered(): Promise<void>
+  close(): Promise<void>
+}
+
+/** One for each name in the list of the ledger's terms. */
+export type Outputs = { readonly [name in OutputName]: Output }
+
+/** Resolves when every output has acknowledged all that was put before the call. */
+export async function allDelivered(outputs: Outputs): Promise<void> {
+  await Promise.all(Object.values(outputs).map((output) => output.delivered()))
+}
