@@ -10,6 +10,7 @@
  *   nothing left                                                           → as offered: Kafka's low-water marks are exact too
  */
 import type { OfferedPartition } from '../source/source.ts'
+import { windowDifference } from '../window/windows.ts'
 import type { Manifest, StateRules, TaskEntry } from './manifest.ts'
 import { compareProgress, lineageOf } from './selection.ts'
 
@@ -87,8 +88,8 @@ export function nameOf({ id, savepoint }: Manifest): string {
 
 /** In which way state of `kept` can't be gone on with under `now`; disorder and lateness may change, they only decide what comes. */
 function differenceOf(kept: StateRules, now: StateRules): string | undefined {
-  if (kept.windowType !== now.windowType) return `window.type ${kept.windowType}, now ${now.windowType}`
-  if (kept.windowSize !== now.windowSize) return `window.size ${kept.windowSize} ms, now ${now.windowSize} ms`
+  const windows = windowDifference(kept, now)
+  if (windows !== undefined) return windows
   if (kept.tenant !== now.tenant) return `tenant ${kept.tenant}, now ${now.tenant}`
   const sorted = (topics: readonly string[]) => topics.toSorted().join(', ')
   if (sorted(kept.topics) !== sorted(now.topics)) return `kafka.topics ${sorted(kept.topics)}, now ${sorted(now.topics)}`

@@ -5,7 +5,6 @@
 
 import { offsetOf, varintSize, varlong } from '../batch/record-batch.ts'
 import { BITS, CLICK_BIT, HASH, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from '../format/parsed-events.ts'
-import { windowStart } from '../window/assign.ts'
 import type { TimeRules } from '../window/task.ts'
 import { type Cursor, FUTURE_FROM, LATE_AT, MAX_TIME, OTHER_END, OTHER_LATE_AT, OTHER_START, WINDOW_END, WINDOW_START } from './cursor.ts'
 import { EVENT_WORDS, type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
@@ -189,11 +188,11 @@ export class EventCounter {
   /** Makes the event's window the cached one; false when the event is late. `unread` records before it are not in the ledger yet. */
   #enterWindow(cursor: Cursor, recordAt: number, time: number, unread: number): boolean {
     const { times, partition, header, records } = cursor
-    const { windowSize, allowedLateness, outOfOrderness } = this.#rules
-    const start = windowStart(time, windowSize)
-    const end = start + windowSize
-    const lateAt = end + allowedLateness + outOfOrderness
-    if (times[MAX_TIME]! >= lateAt || end + allowedLateness <= cursor.task.time.published) return false
+    const { windows, published } = cursor.task.time
+    const start = windows.sliceStart(time)
+    const end = windows.sliceEnd(start)
+    const lateAt = windows.lateAt(end)
+    if (times[MAX_TIME]! >= lateAt || end <= windows.purgedUpTo(published)) return false
     const offset = offsetOf(records, recordAt, header.baseOffset)
     const { window, made } = partition.enterWindow(end, offset, times[MAX_TIME]!, unread)
     if (made) this.#entered++

@@ -338,10 +338,10 @@ export class Intake implements SourceHandler {
   }
 
   #sweep(): void {
-    const horizon = Math.max(this.#options.stateTtl, this.#options.rules.allowedLateness)
     for (const { time, dictionary } of this.tasks.values()) {
       if (!Number.isFinite(time.published)) continue
-      dictionary.sweep(time.published - horizon, Math.ceil(dictionary.entries / this.#options.sweepsPerRound), (worker, id) =>
+      const horizon = Math.min(time.published - this.#options.stateTtl, time.windows.purgedUpTo(time.published))
+      dictionary.sweep(horizon, Math.ceil(dictionary.entries / this.#options.sweepsPerRound), (worker, id) =>
         this.#forget(worker, time.task, id),
       )
     }

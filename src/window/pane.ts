@@ -9,6 +9,7 @@
 import { assert } from '../assert.ts'
 import { CELL_WORDS } from '../ring/layout.ts'
 import { cellOf, directoryLength, PAGE_COUNTS, PAGE_COUNTS_SHIFT, PAGE_SHIFT } from './cells.ts'
+import type { Windows } from './windows.ts'
 
 type Counts = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
@@ -77,14 +78,14 @@ export class Pane {
 /** The open panes of one task. A window's pane is made when its first event arrives and lives until it is purged. */
 export class Panes {
   readonly open: Pane[] = []
-  readonly #size: number
+  readonly #windows: Windows
   readonly #widenAt: number
   /** Of a directory. */
   #length = 1
   readonly #spare: PaneMemory[] = []
 
-  constructor(windowSize: number, widenAt = WIDEN_AT) {
-    this.#size = windowSize
+  constructor(windows: Windows, widenAt = WIDEN_AT) {
+    this.#windows = windows
     this.#widenAt = widenAt
   }
 
@@ -174,12 +175,12 @@ export class Panes {
   }
 
   #paneAt(time: number, coming: number): Pane {
-    const start = Math.floor(time / this.#size) * this.#size
+    const start = this.#windows.sliceStart(time)
     let pane: Pane | undefined
     for (const candidate of this.open) if (candidate.start === start) pane = candidate
     if (pane === undefined) {
       const memory = this.#spare.shift() ?? { counts: new Uint32Array(FIRST_PAGES * PAGE_COUNTS) }
-      pane = new Pane(start, start + this.#size, new Int32Array(this.#length), memory)
+      pane = new Pane(start, this.#windows.sliceEnd(start), new Int32Array(this.#length), memory)
       this.open.push(pane)
     }
     if (pane.total + coming > this.#widenAt && pane.counts instanceof Uint32Array) {

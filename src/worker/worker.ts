@@ -13,6 +13,7 @@ import { BLOCK, PANE_DIRTY, PANE_EMITTED } from '../ring/layout.ts'
 import { RingReader } from '../ring/ring-reader.ts'
 import { RingWriter } from '../ring/ring-writer.ts'
 import type { Pane } from '../window/pane.ts'
+import { type WindowRules, type Windows, windowsOf } from '../window/windows.ts'
 import { Emission } from './emission.ts'
 import { TaskState } from './task-state.ts'
 import { EVENTS, OPEN_PANES, PRODUCTS } from './worker-stats.ts'
@@ -24,8 +25,7 @@ export interface WorkerJob {
   readonly input: SharedArrayBuffer
   readonly output: SharedArrayBuffer
   readonly stats: SharedArrayBuffer
-  readonly windowSize: number
-  readonly allowedLateness: number
+  readonly windows: WindowRules
   readonly tenant: string
   readonly revision: number
   /** Where copies for checkpoints go, and their memory comes back; without it none are made. */
@@ -84,11 +84,13 @@ export class WindowWorker {
   readonly #reader: RingReader
   readonly #emission: Emission
   readonly #stats: Float64Array
+  readonly #windows: Windows
   readonly #tasks = new Map<number, TaskState>()
   readonly #emit = (state: TaskState, pane: Pane) => this.#emission.emit(state, pane, Date.now())
 
   constructor(job: Omit<WorkerJob, 'copies'>, reader: RingReader, copies?: CopyPort) {
     this.#job = job
+    this.#windows = windowsOf(job.windows)
     this.#copies = copies
     this.#reader = reader
     this.#stats = new Float64Array(job.stats)
@@ -111,7 +113,7 @@ export class WindowWorker {
         for (let i = 0; i < reader.count; i++) this.#state(task).removeProduct(reader.words[payload + i]!)
         break
       case BLOCK.watermark:
-        this.#state(task).onWatermark(reader.time, this.#job.allowedLateness, this.#emit)
+        this.#state(task).onWatermark(reader.time, this.#emit)
         this.gauge()
         break
       case BLOCK.quiet:
@@ -177,7 +179,7 @@ export class WindowWorker {
   #state(task: number): TaskState {
     let state = this.#tasks.get(task)
     if (state === undefined) {
-      state = new TaskState(task, this.#job.windowSize)
+      state = new TaskState(task, this.#windows)
       this.#tasks.set(task, state)
     }
     return state

@@ -54,6 +54,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'sink',
     'source/source.ts',
     'store',
+    'window/windows.ts',
     'worker',
   ],
   selftest: ['clickhouse', 'config/load.ts', 'kafka', 'load', 'run/clients.ts', 'store/open-store.ts'],
@@ -70,6 +71,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'server/http.ts',
     'source/replay-source.ts',
     'store',
+    'window/windows.ts',
   ],
   'main.ts': ['cli/program.ts'],
 }
