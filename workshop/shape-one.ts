@@ -1,8 +1,9 @@
 /** A shape reads records; this lets it read one value, as a parser does, with whatever lies behind the value left behind it. */
 
 import type { Shape } from '../src/format/json-shape.ts'
-import { BITS, CLICK_BIT, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, OLDER_BIT, ParsedEvents, RECORD, START } from '../src/format/parsed-events.ts'
+import { BITS, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, OLDER_BIT, ParsedEvents, RECORD, START } from '../src/format/parsed-events.ts'
 import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../src/format/slot.ts'
+import { CLICKS } from '../src/window/measures.ts'
 
 const BEHIND_BYTES = 64
 const parsed = new ParsedEvents()
@@ -41,7 +42,7 @@ export function shapeOne(shape: Shape, bytes: Uint8Array, start: number, end: nu
   slot.ints[PRODUCT_START] = productAt - head.length + start
   slot.ints[PRODUCT_END] = productAt - head.length + start + productLength
   slot.ints[PRODUCT_HASH] = rows[HASH]!
-  slot.ints[CLICK] = (rows[BITS]! & CLICK_BIT) === 0 ? 0 : 1
+  slot.ints[CLICK] = (rows[BITS]! & CLICKS) === 0 ? 0 : 1
   slot.time[0] = times[0]!
   return true
 }

@@ -2,11 +2,12 @@
  * A few hundred parsed events of one delivery, between the parsers, which fill it, and ingest, which counts them. Parsing many and then
  * finding the products of all of them lets the processor wait for several entries of a large dictionary at once.
  *
- *   row   8 words:  | record's place | length << 2 | older << 1 | click | hash | product's place | key 16 bytes |
+ *   row   8 words:  | record's place | length << 2 | older << 1 | measure | hash | product's place | key 16 bytes |
  *
- * The key is the product's bytes, those missing zero; of a product that is longer it isn't used. `older`: the record's timestamp lies
- * below its batch's first one. Times are ms since the epoch.
+ * The measure is what an event's code has of it (window/measures.ts). The key is the product's bytes, those missing zero; of a product that
+ * is longer it isn't used. `older`: the record's timestamp lies below its batch's first one. Times are ms since the epoch.
  */
+import { CLICKS } from '../window/measures.ts'
 import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from './slot.ts'
 
 /** Small enough to stay in the first-level cache with the bytes it is read from. */
@@ -22,7 +23,6 @@ export const KEY = 4
 /** Longest product that lies in a row, and in an entry of the dictionary. */
 export const KEY_BYTES = 16
 
-export const CLICK_BIT = 1
 export const OLDER_BIT = 2
 export const LENGTH_SHIFT = 2
 
@@ -43,7 +43,7 @@ export class ParsedEvents {
     const row = this.count * ROW
     const rows = this.rows
     rows[row + RECORD] = record
-    rows[row + BITS] = (length << LENGTH_SHIFT) | (older ? OLDER_BIT : 0) | (ints[CLICK] === 1 ? CLICK_BIT : 0)
+    rows[row + BITS] = (length << LENGTH_SHIFT) | (older ? OLDER_BIT : 0) | (ints[CLICK] === 1 ? CLICKS : 0)
     rows[row + HASH] = ints[PRODUCT_HASH]!
     rows[row + START] = start
     putKey(rows, row + KEY, bytes, start, Math.min(length, KEY_BYTES))

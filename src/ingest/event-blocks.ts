@@ -4,9 +4,8 @@
  */
 import { BLOCK } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
+import { EVENT_TIME, EVENT_WORDS } from '../window/measures.ts'
 
-/** Code and relative time. */
-export const EVENT_WORDS = 2
 /** 8 KiB a block: the cost of publishing is spread over a thousand events, and a worker begins before main has read the whole delivery. */
 const EVENTS_PER_BLOCK = 1024
 /** Times of a block lie no further from its base. */
@@ -48,7 +47,7 @@ export class EventBlocks {
     }
     const words = this.writers[worker]!.words
     words[at] = code
-    words[at + 1] = relative
+    words[at + EVENT_TIME] = relative
     this.at[worker] = at + EVENT_WORDS
     return true
   }

@@ -4,10 +4,11 @@
  */
 
 import { offsetOf, varintSize, varlong } from '../batch/record-batch.ts'
-import { BITS, CLICK_BIT, HASH, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from '../format/parsed-events.ts'
+import { BITS, HASH, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from '../format/parsed-events.ts'
+import { CLICKS, EVENT_TIME, EVENT_WORDS } from '../window/measures.ts'
 import type { TimeRules } from '../window/task.ts'
 import { type Cursor, FUTURE_FROM, LATE_AT, MAX_TIME, OTHER_END, OTHER_LATE_AT, OTHER_START, WINDOW_END, WINDOW_START } from './cursor.ts'
-import { EVENT_WORDS, type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
+import { type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
 
 const COUNTED = 0
 /** `count` stopped since the ring of `fullWorker` is full. */
@@ -126,11 +127,11 @@ export class EventCounter {
       }
       const relative = time - base
       if (at >= limit || relative > TIME_SPAN_MAX_MS || relative < -TIME_SPAN_MAX_MS) break
-      words[at] = dictionary.codeOf(entry) | (bits & CLICK_BIT)
-      words[at + 1] = relative
+      words[at] = dictionary.codeOf(entry) | (bits & CLICKS)
+      words[at + EVENT_TIME] = relative
       at += EVENT_WORDS
       dictionary.touch(entry, end)
-      clicks += bits & CLICK_BIT
+      clicks += bits & CLICKS
       if (time > max) max = time
     }
     if (worker >= 0) blocks.at[worker] = at
@@ -150,7 +151,7 @@ export class EventCounter {
     const { times, partition } = cursor
     const { dictionary } = cursor.task
     const time = parsed.times[i]!
-    const click = parsed.rows[i * ROW + BITS]! & CLICK_BIT
+    const click = parsed.rows[i * ROW + BITS]! & CLICKS
     let entry = parsed.entries[i]!
     if (entry < 0) entry = this.#introduce(cursor, parsed, i, bytes, view)
     if (entry < 0) return

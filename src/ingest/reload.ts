@@ -6,8 +6,9 @@
  */
 import type { DecodedPane, DecodedTask } from '../checkpoint/task-object-reader.ts'
 import { hashProduct } from '../format/hash.ts'
-import { BLOCK, CELL_WORDS, PANE_DIRTY, PANE_EMITTED } from '../ring/layout.ts'
+import { BLOCK, PANE_DIRTY, PANE_EMITTED } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
+import { CELL_WORDS, idOfCode, writeCell } from '../window/measures.ts'
 import type { TaskInput } from './cursor.ts'
 import { announceTo } from './event-blocks.ts'
 
@@ -80,10 +81,8 @@ function tryPut(
   let word = writer.payload
   for (let i = at; i < at + count; i++, word += CELL_WORDS) {
     const cell = cells[i]!
-    words[word] = dictionary.codeOf(entries[pane.products[cell]!]!) >> 1
-    words[word + 1] = 0
-    doubles[(word >> 1) + 1] = pane.impressions[cell]!
-    doubles[(word >> 1) + 2] = pane.clicks[cell]!
+    const id = idOfCode(dictionary.codeOf(entries[pane.products[cell]!]!))
+    writeCell(words, doubles, word, id, pane.impressions[cell]!, pane.clicks[cell]!)
   }
   const flags = (pane.dirty ? PANE_DIRTY : 0) | (pane.emitted ? PANE_EMITTED : 0)
   writer.close(count * CELL_WORDS, count, flags, 0, pane.start)

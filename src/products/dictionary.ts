@@ -4,10 +4,10 @@
  * A number is an id within the product's worker: worker = high bits of the hash, ids dense per worker, the lowest free one used first.
  *
  *   slot    2 words, open addressing, linear probing, load ≤ 1/2:  | hash | entry, or 0 for empty |
- *   entry   8 words:  | worker << 16 | key length | id << 1 | last window end (double) | key 16 bytes |
+ *   entry   8 words:  | worker << 16 | key length | code | last window end (double) | key 16 bytes |
  *
- * An entry that is free has the id -1, and the next free one in the first of the key's words. After a burst of products, when most entries
- * are free, all is moved into smaller memory.
+ * The code is that of an impression (window/measures.ts). An entry that is free has -1 there, and the next free one in the first of the
+ * key's words. After a burst of products, when most entries are free, all is moved into smaller memory.
  *
  * A longer key lies in the arena, and its place in the first of the key's words. So a lookup touches two lines of the cache; those of many
  * events at once (`findAll`) are waited for together.
@@ -19,6 +19,7 @@
 import { assert } from '../assert.ts'
 import { hashProduct } from '../format/hash.ts'
 import { BITS, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, type ParsedEvents, putKey, ROW, START } from '../format/parsed-events.ts'
+import { codeOfId, idOfCode } from '../window/measures.ts'
 import { FreeIds } from './free-ids.ts'
 import { KeyArena } from './key-arena.ts'
 
@@ -127,7 +128,7 @@ export class Dictionary {
     return this.#words[entry * ENTRY_WORDS + SIZE]! >> WORKER_SHIFT
   }
 
-  /** id << 1, ready for the click bit. */
+  /** The product's code for an impression, ready for the bit of a click. */
   codeOf(entry: number): number {
     return this.#words[entry * ENTRY_WORDS + CODE]!
   }
@@ -151,7 +152,7 @@ export class Dictionary {
     const at = entry * ENTRY_WORDS
     const length = end - start
     this.#words[at + SIZE] = (worker << WORKER_SHIFT) | length
-    this.#words[at + CODE] = id << 1
+    this.#words[at + CODE] = codeOfId(id)
     this.#doubles[entry * 4 + LAST_END_DOUBLE] = 0
     if (length <= KEY_BYTES) putKey(this.#words, at + ENTRY_KEY, bytes, start, length)
     else this.#words[at + ENTRY_KEY] = this.#arena.add(bytes, start, end)
@@ -178,7 +179,7 @@ export class Dictionary {
       const at = entry * ENTRY_WORDS
       const code = this.#words[at + CODE]!
       if (code >= 0 && this.#doubles[entry * 4 + LAST_END_DOUBLE]! <= horizon) {
-        if (!gone(this.workerOf(entry), code >> 1)) return false
+        if (!gone(this.workerOf(entry), idOfCode(code))) return false
         this.#remove(entry)
       }
       this.#sweepAt++
@@ -216,7 +217,7 @@ export class Dictionary {
     const words = this.#words
     this.#unplace(entry, this.#hashOf(entry))
     if ((words[at + SIZE]! & LENGTH_MASK) > KEY_BYTES) this.#arena.free(words[at + ENTRY_KEY]!)
-    this.#freeIds[this.workerOf(entry)]!.add(words[at + CODE]! >> 1)
+    this.#freeIds[this.workerOf(entry)]!.add(idOfCode(words[at + CODE]!))
     words[at + CODE] = -1
     words[at + ENTRY_KEY] = this.#freeEntry
     this.#freeEntry = entry

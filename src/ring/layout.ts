@@ -41,7 +41,7 @@ export const TIME_DOUBLE = 3
 export const BLOCK = {
   /** Fills the data area's tail; no payload. */
   pad: 0,
-  /** count events of one task; aux = partition; time = base (ms); payload = pairs (id << 1 | click, event time - base). */
+  /** count events of one task; aux = partition; time = base (ms); payload = events as window/measures.ts has them. */
   events: 1,
   /** A product appears: aux = id, bytes = length of the UTF-8 product id in the payload. */
   product: 2,
@@ -64,14 +64,12 @@ export const BLOCK = {
   /** A barrier, number aux, at which the workers copy their share of count tasks first; payload = the tasks' numbers. */
   checkpoint: 11,
   /**
-   * count cells of a pane as a checkpoint had them; time = the pane's start, aux = PANE_DIRTY | PANE_EMITTED; payload per cell, from a
-   * multiple of 8 bytes: | id | 0 | impressions (double) | clicks (double) |
+   * count cells of a pane as a checkpoint had them; time = the pane's start, aux = PANE_DIRTY | PANE_EMITTED; payload = cells as
+   * window/measures.ts has them.
    */
   restore: 12,
 } as const
 
-/** Words a cell takes in a restore block. */
-export const CELL_WORDS = 6
 /** The pane changed since it was last emitted. */
 export const PANE_DIRTY = 1
 /** The pane was emitted before. */

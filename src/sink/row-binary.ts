@@ -9,6 +9,7 @@
  */
 import { assert } from '../assert.ts'
 import { LIMITS } from '../config/limits.ts'
+import { eventsOf } from '../window/measures.ts'
 
 /** Bytes of the columns of fixed width: three times, two counts, version and ctr of 8 bytes, task of 4. */
 export const FIXED_BYTES = 7 * 8 + 4
@@ -76,7 +77,7 @@ export function writeRow(
   impressions: number,
   clicks: number,
 ): number {
-  const events = impressions + clicks
+  const events = eventsOf(impressions, clicks)
   if (!(productBytes > 0 && productBytes <= PRODUCT_MAX_BYTES && events < VERSION_UNIT)) {
     assert(false, 'a row is within its limits', { productBytes, impressions, clicks })
   }

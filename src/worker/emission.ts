@@ -9,6 +9,7 @@ import { BLOCK } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
+import { CLICKS, eventsOf, totalAt } from '../window/measures.ts'
 import type { Pane } from '../window/pane.ts'
 import type { TaskState } from './task-state.ts'
 import { countCtr, ROWS } from './worker-stats.ts'
@@ -58,13 +59,13 @@ export class Emission {
           continue
         }
         const impressions = counts[cell]!
-        const clicks = counts[cell + 1]!
-        const total = impressions + clicks
-        const before = emitted[cell >> 1]!
+        const clicks = counts[cell + CLICKS]!
+        const total = eventsOf(impressions, clicks)
+        const before = emitted[totalAt(cell)]!
         sum += total
         if (total === before) continue
         assert(total > before, 'counts of a window only grow', { id, total, before })
-        emitted[cell >> 1] = total
+        emitted[totalAt(cell)] = total
         const name = products.startOf(id)
         at = writeRow(out, view, at, tenant, products.bytes, name, products.lengthOf(id), frame, impressions, clicks)
         if (first) countCtr(this.#stats, impressions, clicks)
