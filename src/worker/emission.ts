@@ -5,9 +5,10 @@
  * Checked at every emission: the cells of the pane add up to the events it was given. A cell counted twice or lost ends the process.
  */
 import { assert } from '../assert.ts'
+import { encodeTenant } from '../products/key.ts'
 import { BLOCK } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
-import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
+import { rowFrame, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
 import { CLICKS, eventsOf, totalAt } from '../window/measures.ts'
 import type { Pane } from '../window/pane.ts'
