@@ -8,7 +8,7 @@ import { exact } from '../src/format/json-exact.ts'
 import { scan } from '../src/format/json-scan.ts'
 import { learnShape, type Shape } from '../src/format/json-shape.ts'
 import { REASON, REASONS } from '../src/format/reasons.ts'
-import { CLICK, EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../src/format/slot.ts'
+import { EventSlot, SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from '../src/format/slot.ts'
 import { EventMutator, MUTATED_MAX_BYTES } from './mutate.ts'
 import { judge } from './oracle.ts'
 import { shapeOne } from './shape-one.ts'
@@ -77,19 +77,20 @@ export function compareParsers(options: CompareOptions): Comparison {
 /** What is wrong with an event that scan accepted; undefined when nothing is. */
 function differ(bytes: Uint8Array, end: number, fast: EventSlot, reason: number, slow: EventSlot): string | undefined {
   if (reason !== REASON.VALID) return `scan accepts what exact calls ${REASONS[reason]}`
-  const productStart = fast.ints[PRODUCT_START]!
-  const productEnd = fast.ints[PRODUCT_END]!
+  const productStart = fast.ints[SLOT_PRODUCT_START]!
+  const productEnd = fast.ints[SLOT_PRODUCT_END]!
   if (productEnd > end) return `scan's product ends at ${productEnd}, behind the event's end ${end}`
-  const length = slow.ints[PRODUCT_END]! - slow.ints[PRODUCT_START]!
+  const length = slow.ints[SLOT_PRODUCT_END]! - slow.ints[SLOT_PRODUCT_START]!
   if (productEnd - productStart !== length) return `the product has ${productEnd - productStart} bytes by scan and ${length} by exact`
   for (let at = 0; at < length; at++) {
-    if (bytes[productStart + at] !== slow.product[slow.ints[PRODUCT_START]! + at]) return `the products differ at byte ${at}`
+    if (bytes[productStart + at] !== slow.product[slow.ints[SLOT_PRODUCT_START]! + at]) return `the products differ at byte ${at}`
   }
-  if (fast.ints[CLICK] !== slow.ints[CLICK]) return `click is ${fast.ints[CLICK]} by scan and ${slow.ints[CLICK]} by exact`
+  if (fast.ints[SLOT_CLICK] !== slow.ints[SLOT_CLICK])
+    return `click is ${fast.ints[SLOT_CLICK]} by scan and ${slow.ints[SLOT_CLICK]} by exact`
   if (!Object.is(fast.time[0], slow.time[0])) return `the time is ${fast.time[0]} by scan and ${slow.time[0]} by exact`
   const hash = hashProduct(bytes, productStart, productEnd)
-  if (fast.ints[PRODUCT_HASH] !== hash) return `the hash is ${fast.ints[PRODUCT_HASH]} by scan and ${hash} by definition`
-  if (slow.ints[PRODUCT_HASH] !== hash) return `the hash is ${slow.ints[PRODUCT_HASH]} by exact and ${hash} by definition`
+  if (fast.ints[SLOT_PRODUCT_HASH] !== hash) return `the hash is ${fast.ints[SLOT_PRODUCT_HASH]} by scan and ${hash} by definition`
+  if (slow.ints[SLOT_PRODUCT_HASH] !== hash) return `the hash is ${slow.ints[SLOT_PRODUCT_HASH]} by exact and ${hash} by definition`
   return undefined
 }
 
@@ -98,9 +99,10 @@ function differFromOracle(value: Uint8Array, reason: number, slow: EventSlot): s
   const expected = verdict.valid ? 'VALID' : verdict.reason
   if (REASONS[reason] !== expected) return `exact says ${REASONS[reason]} and the oracle ${expected}`
   if (!verdict.valid) return undefined
-  const product = Buffer.from(slow.product.subarray(slow.ints[PRODUCT_START], slow.ints[PRODUCT_END])).toString()
+  const product = Buffer.from(slow.product.subarray(slow.ints[SLOT_PRODUCT_START], slow.ints[SLOT_PRODUCT_END])).toString()
   if (product !== verdict.product) return `the product is ${product} by exact and ${verdict.product} by the oracle`
-  if ((slow.ints[CLICK] === 1) !== verdict.click) return `click is ${slow.ints[CLICK]} by exact and ${verdict.click} by the oracle`
+  if ((slow.ints[SLOT_CLICK] === 1) !== verdict.click)
+    return `click is ${slow.ints[SLOT_CLICK]} by exact and ${verdict.click} by the oracle`
   if (slow.time[0] !== verdict.time) return `the time is ${slow.time[0]} by exact and ${verdict.time} by the oracle`
   return undefined
 }

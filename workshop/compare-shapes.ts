@@ -7,7 +7,7 @@ import { exact } from '../src/format/json-exact.ts'
 import { scan } from '../src/format/json-scan.ts'
 import { learnShape, type Shape } from '../src/format/json-shape.ts'
 import { REASON, REASONS } from '../src/format/reasons.ts'
-import { CLICK, EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../src/format/slot.ts'
+import { EventSlot, SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from '../src/format/slot.ts'
 import { Random } from '../src/load/random.ts'
 import { shapeOne } from './shape-one.ts'
 
@@ -22,7 +22,19 @@ const FORMS: readonly string[] = [
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@ #\x7f[]{},!~'
 const ODD: readonly string[] = ['"', '\\', '\\"', '\\u00e9', '\\n', '\\x', '\n', '\x00', '\x1f', 'é', '€', '😀', '\ud800', '\\\\', '\\u12']
 const LENGTHS: readonly number[] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 36, 64, 65, 255, 256, 257]
-const TYPES: readonly string[] = ['impression', 'click', 'view', 'IMPRESSION', 'CLICK', 'VIEW', 'clic', 'clicks', 'Click', '', 'impressio"']
+const TYPES: readonly string[] = [
+  'impression',
+  'click',
+  'view',
+  'IMPRESSION',
+  'CLICK',
+  'VIEW',
+  'clic',
+  'clicks',
+  'Click',
+  '',
+  'impressio"',
+]
 const TIMES: readonly string[] = ['1', '0', '999999999999', '1700000000000', '0700000000000', '17000000000000', '-1700000000000', '1.7e12']
 const MORE_TIMES: readonly string[] = [
   '"1700000000001"',
@@ -87,11 +99,11 @@ export function compareShapes(count: number, seed: number): ShapeComparison {
 }
 
 function differ(bytes: Uint8Array, fast: EventSlot, slow: EventSlot): string | undefined {
-  const product = Buffer.from(bytes.subarray(fast.ints[PRODUCT_START], fast.ints[PRODUCT_END]))
-  const wanted = Buffer.from(slow.product.subarray(slow.ints[PRODUCT_START], slow.ints[PRODUCT_END]))
+  const product = Buffer.from(bytes.subarray(fast.ints[SLOT_PRODUCT_START], fast.ints[SLOT_PRODUCT_END]))
+  const wanted = Buffer.from(slow.product.subarray(slow.ints[SLOT_PRODUCT_START], slow.ints[SLOT_PRODUCT_END]))
   if (!product.equals(wanted)) return `the product is ${product} by the shape and ${wanted} by exact`
-  if (fast.ints[PRODUCT_HASH] !== slow.ints[PRODUCT_HASH]) return 'the hashes differ'
-  if (fast.ints[CLICK] !== slow.ints[CLICK]) return `click is ${fast.ints[CLICK]} by the shape`
+  if (fast.ints[SLOT_PRODUCT_HASH] !== slow.ints[SLOT_PRODUCT_HASH]) return 'the hashes differ'
+  if (fast.ints[SLOT_CLICK] !== slow.ints[SLOT_CLICK]) return `click is ${fast.ints[SLOT_CLICK]} by the shape`
   if (fast.time[0] !== slow.time[0]) return `the time is ${fast.time[0]} by the shape and ${slow.time[0]} by exact`
   return undefined
 }

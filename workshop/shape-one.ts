@@ -1,8 +1,19 @@
 /** A shape reads records; this lets it read one value, as a parser does, with whatever lies behind the value left behind it. */
 
 import type { Shape } from '../src/format/json-shape.ts'
-import { BITS, CLICK_BIT, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, OLDER_BIT, ParsedEvents, RECORD, START } from '../src/format/parsed-events.ts'
-import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../src/format/slot.ts'
+import {
+  KEY_BYTES,
+  LENGTH_SHIFT,
+  OLDER_BIT,
+  ParsedEvents,
+  ROW_BITS,
+  ROW_HASH,
+  ROW_KEY,
+  ROW_RECORD,
+  ROW_START,
+} from '../src/format/parsed-events.ts'
+import { type EventSlot, SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from '../src/format/slot.ts'
+import { CLICKS } from '../src/window/measures.ts'
 
 const BEHIND_BYTES = 64
 const parsed = new ParsedEvents()
@@ -30,18 +41,18 @@ export function shapeOne(shape: Shape, bytes: Uint8Array, start: number, end: nu
     return false
   }
   const { rows, times } = parsed
-  const productLength = rows[BITS]! >> LENGTH_SHIFT
-  const productAt = rows[START]!
-  if (parsed.next !== head.length + end - start + 1 || rows[RECORD] !== record) throw new Error('the record is elsewhere')
-  if (((rows[BITS]! & OLDER_BIT) !== 0) !== older) throw new Error(`older is not ${older}`)
+  const productLength = rows[ROW_BITS]! >> LENGTH_SHIFT
+  const productAt = rows[ROW_START]!
+  if (parsed.next !== head.length + end - start + 1 || rows[ROW_RECORD] !== record) throw new Error('the record is elsewhere')
+  if (((rows[ROW_BITS]! & OLDER_BIT) !== 0) !== older) throw new Error(`older is not ${older}`)
   for (let i = 0; i < KEY_BYTES && productLength <= KEY_BYTES; i++) {
     const wanted = i < productLength ? whole[productAt + i] : 0
-    if (((rows[KEY + (i >> 2)]! >> ((i & 3) * 8)) & 255) !== wanted) throw new Error(`byte ${i} of the key is not ${wanted}`)
+    if (((rows[ROW_KEY + (i >> 2)]! >> ((i & 3) * 8)) & 255) !== wanted) throw new Error(`byte ${i} of the key is not ${wanted}`)
   }
-  slot.ints[PRODUCT_START] = productAt - head.length + start
-  slot.ints[PRODUCT_END] = productAt - head.length + start + productLength
-  slot.ints[PRODUCT_HASH] = rows[HASH]!
-  slot.ints[CLICK] = (rows[BITS]! & CLICK_BIT) === 0 ? 0 : 1
+  slot.ints[SLOT_PRODUCT_START] = productAt - head.length + start
+  slot.ints[SLOT_PRODUCT_END] = productAt - head.length + start + productLength
+  slot.ints[SLOT_PRODUCT_HASH] = rows[ROW_HASH]!
+  slot.ints[SLOT_CLICK] = (rows[ROW_BITS]! & CLICKS) === 0 ? 0 : 1
   slot.time[0] = times[0]!
   return true
 }

@@ -2,10 +2,11 @@
 
 import { exact } from '../../src/format/json-exact.ts'
 import { scan } from '../../src/format/json-scan.ts'
-import { BITS, CLICK_BIT, PARSED_MAX, ROW } from '../../src/format/parsed-events.ts'
+import { PARSED_MAX, ROW_BITS, ROW_WORDS } from '../../src/format/parsed-events.ts'
 import { REASON } from '../../src/format/reasons.ts'
 import { RecordParser } from '../../src/format/record-parser.ts'
-import { CLICK, EventSlot } from '../../src/format/slot.ts'
+import { EventSlot, SLOT_CLICK } from '../../src/format/slot.ts'
+import { CLICKS } from '../../src/window/measures.ts'
 import type { Stage, StageMaker } from '../stage.ts'
 import { generateValues } from '../support/batches.ts'
 
@@ -69,7 +70,7 @@ function parseRecords(values: readonly string[]): () => number {
     let sum = 0
     while (cursor.recordAt < cursor.recordsEnd) {
       if (!parser.parse(cursor, PARSED_MAX) && parsed.count === 0) return Number.NaN
-      for (let i = 0; i < parsed.count; i++) sum += parsed.times[i]! + (parsed.rows[i * ROW + BITS]! & CLICK_BIT)
+      for (let i = 0; i < parsed.count; i++) sum += parsed.times[i]! + (parsed.rows[i * ROW_WORDS + ROW_BITS]! & CLICKS)
       cursor.recordAt = parsed.next
     }
     return sum
@@ -86,7 +87,7 @@ function sumOf(parse: Parse, starts: Int32Array, count: number, slot: EventSlot)
   let sum = 0
   for (let i = 0; i < count; i++) {
     if (!parse(starts[i]!, starts[i + 1]!)) return Number.NaN
-    sum += slot.time[0]! + slot.ints[CLICK]!
+    sum += slot.time[0]! + slot.ints[SLOT_CLICK]!
   }
   return sum
 }

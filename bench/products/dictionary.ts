@@ -2,7 +2,7 @@
 
 import { hashProduct } from '../../src/format/hash.ts'
 import { PARSED_MAX, ParsedEvents } from '../../src/format/parsed-events.ts'
-import { EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../../src/format/slot.ts'
+import { EventSlot, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from '../../src/format/slot.ts'
 import { Popularity } from '../../src/load/popularity.ts'
 import { Random } from '../../src/load/random.ts'
 import { Dictionary } from '../../src/products/dictionary.ts'
@@ -67,9 +67,9 @@ function findAll(dictionary: Dictionary, keys: Uint8Array, hashes: Int32Array, d
   for (let i = 0; i < drawn.length; i++) {
     if (i % PARSED_MAX === 0) all.push(new ParsedEvents())
     const product = drawn[i]!
-    slot.ints[PRODUCT_START] = product * KEY_BYTES
-    slot.ints[PRODUCT_END] = (product + 1) * KEY_BYTES
-    slot.ints[PRODUCT_HASH] = hashes[product]!
+    slot.ints[SLOT_PRODUCT_START] = product * KEY_BYTES
+    slot.ints[SLOT_PRODUCT_END] = (product + 1) * KEY_BYTES
+    slot.ints[SLOT_PRODUCT_HASH] = hashes[product]!
     all.at(-1)!.add(slot, keys, 0, false, 0)
   }
   return () => {

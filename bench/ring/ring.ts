@@ -1,10 +1,11 @@
 /** Events through a ring: within one thread, and to another one that waits for them. */
 import { Worker } from 'node:worker_threads'
 import { beginEvents, publishEvents } from '../../src/ring/blocks.ts'
-import { createRing, EVENT_WORDS } from '../../src/ring/layout.ts'
+import { createRing } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 import { passBarrier } from '../../src/ring/row-blocks.ts'
+import { EVENT_WORDS } from '../../src/window/measures.ts'
 import type { Stage, StageMaker } from '../stage.ts'
 import { sumBlocks } from './sum-blocks.ts'
 

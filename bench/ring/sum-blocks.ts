@@ -1,6 +1,7 @@
 import { readEvents } from '../../src/ring/blocks.ts'
-import { BLOCK, EVENT_WORDS } from '../../src/ring/layout.ts'
+import { BLOCK } from '../../src/ring/layout.ts'
 import type { RingReader } from '../../src/ring/ring-reader.ts'
+import { EVENT_WORDS } from '../../src/window/measures.ts'
 
 /** Reads what is published, up to a barrier, and gives the memory back; the sum of all words of events. */
 export function sumBlocks(reader: RingReader): number {

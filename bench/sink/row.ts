@@ -1,5 +1,6 @@
 /** Rows as RowBinary. */
-import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant } from '../../src/products/key.ts'
+import { rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { readRow } from '../../workshop/memory-run.ts'
 import type { StageMaker } from '../stage.ts'
 

@@ -4,6 +4,7 @@ import { Popularity } from '../../src/load/popularity.ts'
 import { Random } from '../../src/load/random.ts'
 import { cellOf } from '../../src/window/cells.ts'
 import { type Pane, Panes } from '../../src/window/pane.ts'
+import { windowsOf } from '../../src/window/windows.ts'
 import type { Stage, StageMaker } from '../stage.ts'
 
 const EVENTS = 65_536
@@ -22,7 +23,7 @@ function stageOf(products: number, events: number): Stage {
     words[i * 2] = (popularity.draw(random) << 1) | (random.chance(CLICK_SHARE) ? 1 : 0)
     words[i * 2 + 1] = random.below(WINDOW_MS)
   }
-  const panes = new Panes(WINDOW_MS)
+  const panes = new Panes(windowsOf({ windowSize: WINDOW_MS, outOfOrderness: 0, allowedLateness: 0 }))
   panes.reserve(products)
   const first = words[0]!
   const run = () => {

@@ -2,16 +2,17 @@
  * Where a task begins: a pure decision from what is kept of it, what Kafka has of it and what the user wants. Asked again, with one more
  * checkpoint known to be broken, until what it chose can be read.
  *
- *   a start that was asked for, --from none, offsets set by somebody else  → as offered, in a new lineage
- *   a savepoint by its name                                                → that, in a new lineage, or refused when it can't be read
- *   what was kept in an earlier lineage than that of the group's marks     → passed over
+ *   a start that was asked for, --from none, offsets set by somebody else  → as offered, in a new incarnation
+ *   a savepoint by its name                                                → that, in a new incarnation, or refused when it can't be read
+ *   what was kept in an earlier incarnation than that of the group's marks     → passed over
  *   the furthest kept state (sum of positions; later wins a tie) that can be read on from → that, unless the group's marks are further
  *   kept state made by other rules                                         → refused, or left with --ignore-state
  *   nothing left                                                           → as offered: Kafka's low-water marks are exact too
  */
 import type { OfferedPartition } from '../source/source.ts'
+import { windowDifference } from '../window/windows.ts'
 import type { Manifest, StateRules, TaskEntry } from './manifest.ts'
-import { compareProgress, lineageOf } from './selection.ts'
+import { compareProgress, incarnationOf } from './selection.ts'
 
 /** What `--from` and `--ignore-state` say. */
 export interface StartWish {
@@ -27,8 +28,8 @@ export interface Candidate {
 
 /** The decision, and why it is that one. */
 export type Start =
-  | { readonly kind: 'kept'; readonly candidate: Candidate; readonly lineage: number; readonly why: string }
-  | { readonly kind: 'offered'; readonly lineage: number; readonly why: string }
+  | { readonly kind: 'kept'; readonly candidate: Candidate; readonly incarnation: number; readonly why: string }
+  | { readonly kind: 'offered'; readonly incarnation: number; readonly why: string }
   | { readonly kind: 'refused'; readonly why: string }
 
 /** `offered` are the task's partitions, `broken` the ids that could not be read. Topics by topic index. */
@@ -40,31 +41,31 @@ export function decideTaskStart(
   broken: ReadonlySet<string>,
 ): Start {
   const savepoint = typeof wish.from === 'object' ? wish.from.savepoint : undefined
-  const marked = Math.max(0, ...offered.map(lineageOf))
-  const anew = Math.max(marked, ...candidates.map(({ entry }) => lineageOf(entry))) + 1
-  if (wish.from === 'none') return { kind: 'offered', lineage: anew, why: '--from none' }
+  const marked = Math.max(0, ...offered.map(({ incarnation = 0 }) => incarnation))
+  const anew = Math.max(marked, ...candidates.map(({ entry }) => incarnationOf(entry))) + 1
+  if (wish.from === 'none') return { kind: 'offered', incarnation: anew, why: '--from none' }
   if (savepoint === undefined) {
-    if (offered.some(({ origin }) => origin === 'asked')) return { kind: 'offered', lineage: anew, why: 'kafka.startFrom asks for it' }
+    if (offered.some(({ origin }) => origin === 'asked')) return { kind: 'offered', incarnation: anew, why: 'kafka.startFrom asks for it' }
     if (offered.some(({ origin }) => origin === 'foreign'))
-      return { kind: 'offered', lineage: anew, why: "the group's offsets were set by somebody else" }
+      return { kind: 'offered', incarnation: anew, why: "the group's offsets were set by somebody else" }
   }
   const usable = candidates
-    .filter(({ manifest, entry }) => (savepoint === undefined ? lineageOf(entry) >= marked : manifest.savepoint === savepoint))
+    .filter(({ manifest, entry }) => (savepoint === undefined ? incarnationOf(entry) >= marked : manifest.savepoint === savepoint))
     .toSorted((a, b) => compareProgress(b.entry, a.entry) || b.manifest.createdAt - a.manifest.createdAt)
   let why = usable.length === 0 ? 'nothing is kept of it' : 'nothing that is kept of it can be used'
   for (const candidate of usable) {
     const { manifest, entry } = candidate
     const obstacle = obstacleOf(candidate, offered, rules, broken)
     if (obstacle === undefined) {
-      if (savepoint === undefined && lineageOf(entry) === marked && isBehind(offered, entry, rules.topics))
-        return { kind: 'offered', lineage: marked, why: "the group's offsets are further" }
-      return { kind: 'kept', candidate, lineage: savepoint === undefined ? lineageOf(entry) : anew, why: nameOf(manifest) }
+      if (savepoint === undefined && incarnationOf(entry) === marked && isBehind(offered, entry, rules.topics))
+        return { kind: 'offered', incarnation: marked, why: "the group's offsets are further" }
+      return { kind: 'kept', candidate, incarnation: savepoint === undefined ? incarnationOf(entry) : anew, why: nameOf(manifest) }
     }
     why = `${nameOf(manifest)} ${obstacle.why}`
     // What was asked for by its name is not replaced by something else.
     if ((obstacle.kind === 'rules' && !wish.ignoreState) || savepoint !== undefined) return { kind: 'refused', why }
   }
-  return { kind: 'offered', lineage: wish.ignoreState && usable.length > 0 ? anew : marked, why }
+  return { kind: 'offered', incarnation: wish.ignoreState && usable.length > 0 ? anew : marked, why }
 }
 
 function obstacleOf(
@@ -87,8 +88,8 @@ export function nameOf({ id, savepoint }: Manifest): string {
 
 /** In which way state of `kept` can't be gone on with under `now`; disorder and lateness may change, they only decide what comes. */
 function differenceOf(kept: StateRules, now: StateRules): string | undefined {
-  if (kept.windowType !== now.windowType) return `window.type ${kept.windowType}, now ${now.windowType}`
-  if (kept.windowSize !== now.windowSize) return `window.size ${kept.windowSize} ms, now ${now.windowSize} ms`
+  const windows = windowDifference(kept, now)
+  if (windows !== undefined) return windows
   if (kept.tenant !== now.tenant) return `tenant ${kept.tenant}, now ${now.tenant}`
   const sorted = (topics: readonly string[]) => topics.toSorted().join(', ')
   if (sorted(kept.topics) !== sorted(now.topics)) return `kafka.topics ${sorted(kept.topics)}, now ${sorted(now.topics)}`

@@ -8,7 +8,7 @@ import type { Task } from '../window/task.ts'
 export function factsOf(time: Task, topics: readonly string[]): TaskFacts {
   return {
     task: time.task,
-    lineage: time.lineage === 0 ? undefined : time.lineage,
+    lineage: time.incarnation === 0 ? undefined : time.incarnation,
     published: finite(time.published),
     partitions: time.partitions.map((partition) => partitionFacts(partition, topics[partition.topicIndex] ?? '')),
   }

@@ -14,7 +14,7 @@ import { type DecodedTask, decodeTask } from './task-object-reader.ts'
 /** How a task begins. */
 export interface RestoredTask {
   /** See TaskFacts. */
-  readonly lineage: number
+  readonly incarnation: number
   /** As it was kept; undefined when it begins as offered. */
   readonly kept: { readonly facts: TaskFacts; readonly state: DecodedTask | undefined; readonly object: ObjectReference | null } | undefined
 }
@@ -132,17 +132,17 @@ export class Restorer {
     for (;;) {
       const start = decideTaskStart(offered, candidates, wish, rules, broken)
       if (start.kind === 'refused') throw mismatch(start.why)
-      const { lineage, why } = start
+      const { incarnation, why } = start
       if (start.kind === 'offered') {
         log.info({ task, why }, 'the task begins at the offsets of its group')
-        return { lineage, kept: undefined }
+        return { incarnation, kept: undefined }
       }
       const { manifest, entry } = start.candidate
       try {
         const { object } = entry
         const state = object === null || store === undefined ? undefined : decodeTask(await read(store, object, signal), object)
         log.info({ task, id: manifest.id, cells: object?.cells ?? 0 }, `the task begins at ${why}`)
-        return { lineage, kept: { facts: entry, state, object } }
+        return { incarnation, kept: { facts: entry, state, object } }
       } catch (error) {
         if (!(error instanceof CtrError) || signal.aborted) throw error
         broken.add(manifest.id)

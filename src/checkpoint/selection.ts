@@ -57,11 +57,11 @@ export function furthest(manifests: readonly StoredManifest[]): SelectedTask[] {
 
 /** Above 0 when `a` is further than `b`: of a later life, or in the same one by the sum of its positions. */
 export function compareProgress(a: TaskEntry, b: TaskEntry): number {
-  return lineageOf(a) - lineageOf(b) || progressOf(a) - progressOf(b)
+  return incarnationOf(a) - incarnationOf(b) || progressOf(a) - progressOf(b)
 }
 
-/** The life that a task or a mark is of. */
-export function lineageOf({ lineage = 0 }: { readonly lineage?: number | undefined }): number {
+/** The incarnation of the task that was stored. */
+export function incarnationOf({ lineage = 0 }: TaskEntry): number {
   return lineage
 }
 

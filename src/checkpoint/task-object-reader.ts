@@ -8,6 +8,7 @@
 import { crc32 } from 'node:zlib'
 import { LIMITS } from '../config/limits.ts'
 import { CtrError } from '../errors.ts'
+import { eventsOf } from '../window/measures.ts'
 import { explainIssue, type ObjectFacts, type ObjectReference, objectFactsSchema } from './manifest.ts'
 import { crcOfHead, TASK_OBJECT } from './task-object.ts'
 
@@ -200,14 +201,14 @@ function readCells(input: Input, cells: number, count: number, base: number): Pi
     products[i] = base + product
     impressions[i] = readVarint(input)
     clicks[i] = readVarint(input)
-    if (impressions[i] === 0 && clicks[i] === 0) throw input.fail('a cell has counted nothing')
+    if (eventsOf(impressions[i]!, clicks[i]!) === 0) throw input.fail('a cell has counted nothing')
   }
   return { products, impressions, clicks }
 }
 
 function sumOf({ impressions, clicks }: DecodedPane): number {
   let sum = 0
-  for (let i = 0; i < impressions.length; i++) sum += impressions[i]! + clicks[i]!
+  for (let i = 0; i < impressions.length; i++) sum += eventsOf(impressions[i]!, clicks[i]!)
   return sum
 }
 

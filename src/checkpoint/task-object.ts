@@ -26,6 +26,7 @@ import { crc32 } from 'node:zlib'
 import { assert } from '../assert.ts'
 import { CtrError } from '../errors.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
+import { CLICKS, eventsOf, isCounted } from '../window/measures.ts'
 import { type ObjectFacts, objectFactsSchema } from './manifest.ts'
 import type { PaneCopy, ShardCopy } from './snapshot.ts'
 
@@ -131,7 +132,7 @@ function nextCounted({ directory, counts }: PaneCopy, id: number, limit: number)
   for (; next < limit; next++) {
     const cell = cellOf(directory, next)
     if (cell < PAGE_COUNTS) next |= PAGE_IDS - 1
-    else if (counts[cell] !== 0 || counts[cell + 1] !== 0) break
+    else if (isCounted(counts, cell)) break
   }
   return next
 }
@@ -202,14 +203,14 @@ function writeCells(out: ObjectOutput, pane: PaneCopy, limit: number, numbers: I
   for (let id = nextCounted(pane, 0, limit); id < limit; id = nextCounted(pane, id + 1, limit)) {
     const cell = cellOf(directory, id)
     const impressions = counts[cell]!
-    const clicks = counts[cell + 1]!
+    const clicks = counts[cell + CLICKS]!
     room(out, 24)
     const product = numbers[id]!
     writeVarint(out, product - before - 1)
     writeVarint(out, impressions)
     writeVarint(out, clicks)
     before = product
-    sum += impressions + clicks
+    sum += eventsOf(impressions, clicks)
   }
   assert(sum === total, 'the cells of a pane add up to its events', { start, sum, total })
 }

@@ -6,6 +6,7 @@ import { isoTime, type Summary } from '../checkpoint/summary.ts'
 import { formatDuration } from '../config/units.ts'
 import { formatBytes, formatCount, formatSpan, formatTime } from '../text.ts'
 import { sumOf, TERM_NAMES } from '../window/ledger.ts'
+import { describeWindows } from '../window/windows.ts'
 import { renderTable } from './table.ts'
 
 /** One line each. */
@@ -75,8 +76,8 @@ export function renderDetails({ name, checkpoints, tasks }: Details, now: number
   for (const { id, savepoint, writer, ageMs, rules } of checkpoints) {
     const from = savepoint === null ? `checkpoint ${id}` : `savepoint ${savepoint} (${id})`
     lines.push(`  ${from} by ${writer}, ${formatSpan(ageMs)} ago`)
-    const { windowType, windowSize, outOfOrderness, allowedLateness, topics, tenant } = rules
-    const times = `${windowType} windows of ${formatDuration(windowSize)}, out-of-orderness ${formatDuration(outOfOrderness)}`
+    const { outOfOrderness, allowedLateness, topics, tenant } = rules
+    const times = `${describeWindows(rules)}, out-of-orderness ${formatDuration(outOfOrderness)}`
     lines.push(`    ${times}, lateness ${formatDuration(allowedLateness)}, topics ${topics.join(' ')}, tenant ${tenant}`)
   }
   return [...lines, '', ...renderTasks(tasks, now), '', ...renderPartitions(tasks, now)]

@@ -4,7 +4,7 @@ import type { PipelineStats } from '../metrics/stats.ts'
 import { formatCount, formatRatio, formatSpan } from '../text.ts'
 import { BALANCE, TERM_NAMES, TERMS, unaccounted } from '../window/ledger.ts'
 import { COLOURS } from './terminal.ts'
-import { eventsOf } from './view.ts'
+import { recordsRead } from './view.ts'
 
 export interface SummaryOptions {
   /** Wall time of the run, ms. */
@@ -18,7 +18,7 @@ export interface SummaryOptions {
 /** The lines of the summary: rate, counts, the ledger, rows, and what to try next. */
 export function renderSummary(stats: PipelineStats, { elapsedMs, next = [], colours = COLOURS }: SummaryOptions): string[] {
   const c = picocolors.createColors(colours)
-  const events = eventsOf(stats)
+  const events = recordsRead(stats)
   const rate = elapsedMs > 0 ? (events * 1000) / elapsedMs : 0
   const lines = [
     `${c.bold(formatCount(events))} events in ${formatSpan(elapsedMs)}: ${c.bold(formatCount(rate))} events/s`,

@@ -47,7 +47,7 @@ export function renderLine(sample: ViewSample, previous: ViewSample | undefined)
   const behind = watermark === undefined ? 'no watermark yet' : `watermark ${formatTime(watermark, at)}`
   const parts = [
     `${formatCount(eventsPerSecond(sample, previous))} events/s`,
-    `${formatCount(eventsOf(stats))} events`,
+    `${formatCount(recordsRead(stats))} events`,
     behind,
     `lag ${formatCount(lagOf(stats))}`,
     ...NOT_COUNTED.map((name) => `${name} ${formatCount(stats.terms[name])}`),
@@ -58,7 +58,7 @@ export function renderLine(sample: ViewSample, previous: ViewSample | undefined)
 }
 
 /** Records read so far. */
-export function eventsOf(stats: PipelineStats): number {
+export function recordsRead(stats: PipelineStats): number {
   return stats.topics.reduce((sum, topic) => sum + topic.events, 0)
 }
 
@@ -77,7 +77,7 @@ type Colours = ReturnType<typeof picocolors.createColors>
 
 function eventsPerSecond({ stats, at }: ViewSample, previous: ViewSample | undefined): number {
   if (previous === undefined || at <= previous.at) return 0
-  return Math.max(0, ((eventsOf(stats) - eventsOf(previous.stats)) * 1000) / (at - previous.at))
+  return Math.max(0, ((recordsRead(stats) - recordsRead(previous.stats)) * 1000) / (at - previous.at))
 }
 
 function headline({ state, topics, partitions, rings, activeProducts }: PipelineStats, columns: number, c: Colours): string {
@@ -106,7 +106,7 @@ function figures(sample: ViewSample, previous: ViewSample | undefined): Figure[]
   const ctr = stats.impressions === 0 ? 0 : stats.clicks / stats.impressions
   const left: Figure[] = [
     ['events/s', formatCount(eventsPerSecond(sample, previous))],
-    ['events', formatCount(eventsOf(stats))],
+    ['events', formatCount(recordsRead(stats))],
     ['CTR', formatRatio(ctr)],
   ]
   const middle: Figure[] = [

@@ -20,6 +20,7 @@
  *
  * Needs ClickHouse 24.10 (refreshable views with APPEND).
  */
+import { assert } from '../assert.ts'
 import { TERM_NAMES, TERMS } from '../window/ledger.ts'
 import { identifier } from './front-sql.ts'
 
@@ -56,7 +57,10 @@ export const ROLL_UPS: readonly RollUp[] = [
   },
 ]
 
-/** A table the sink writes: the columns an insert fills, with the types RowBinary is written for. */
+/**
+ * A table the sink writes: the columns an insert fills, with the types RowBinary is written for. The DDL, the header of an insert and where
+ * a column lies in a row all follow from this list.
+ */
 export interface Table {
   readonly name: string
   readonly columns: readonly (readonly [name: string, type: string])[]
@@ -115,6 +119,40 @@ export const LEDGER_WINDOWS: Table = {
 
 /** Every table that is inserted into. */
 export const TABLES: readonly Table[] = [RESULTS, LEDGER, LEDGER_WINDOWS]
+
+/** Bytes of a value in RowBinary, by type; types that are not here take as many as the value needs. */
+const WIDTHS_BYTES: Readonly<Record<string, number>> = { [TIME]: 8, UInt32: 4, UInt64: 8, Float64: 8 }
+
+/** The columns of fixed width with which a row of a table ends. */
+export interface FixedPart {
+  /** The columns before it, all of them texts. */
+  readonly texts: readonly string[]
+  /** How many columns it has, and their bytes together. */
+  readonly columns: number
+  readonly bytes: number
+  /** Where a column lies, in bytes from the first of them. */
+  offsetOf(column: string): number
+}
+
+/** Of a table whose texts come first. */
+export function fixedPart({ name, columns }: Table): FixedPart {
+  const texts: string[] = []
+  const offsets = new Map<string, number>()
+  let bytes = 0
+  for (const [column, type] of columns) {
+    const width = WIDTHS_BYTES[type]
+    assert(width === undefined ? type === 'String' && bytes === 0 : true, 'texts come before all else', { table: name, column, type })
+    if (width === undefined) texts.push(column)
+    else offsets.set(column, bytes)
+    bytes += width ?? 0
+  }
+  const offsetOf = (column: string) => {
+    const offset = offsets.get(column)
+    assert(offset !== undefined, 'a column is one of its table, of fixed width', { table: name, column })
+    return offset
+  }
+  return { texts, columns: offsets.size, bytes, offsetOf }
+}
 
 /** Creates the database; separate, for it takes a right that the rest doesn't. */
 export function databaseStatement(database: string): string {

@@ -5,7 +5,16 @@
 
 import { hashProduct } from './hash.ts'
 import { REASON } from './reasons.ts'
-import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_MAX_BYTES, PRODUCT_START, TIME_MAX_MS, TIME_MIN_MS } from './slot.ts'
+import {
+  type EventSlot,
+  PRODUCT_MAX_BYTES,
+  SLOT_CLICK,
+  SLOT_PRODUCT_END,
+  SLOT_PRODUCT_HASH,
+  SLOT_PRODUCT_START,
+  TIME_MAX_MS,
+  TIME_MIN_MS,
+} from './slot.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
@@ -54,10 +63,10 @@ function validate(event: Record<string, unknown>, slot: EventSlot): number {
   slot.time[0] = time
   if (!(time > TIME_MIN_MS && time < TIME_MAX_MS)) return REASON.TIME_RANGE
   slot.product.set(encoded.subarray(0, written))
-  slot.ints[PRODUCT_START] = 0
-  slot.ints[PRODUCT_END] = written
-  slot.ints[PRODUCT_HASH] = hashProduct(encoded, 0, written)
-  slot.ints[CLICK] = click
+  slot.ints[SLOT_PRODUCT_START] = 0
+  slot.ints[SLOT_PRODUCT_END] = written
+  slot.ints[SLOT_PRODUCT_HASH] = hashProduct(encoded, 0, written)
+  slot.ints[SLOT_CLICK] = click
   return REASON.VALID
 }
 

@@ -10,7 +10,7 @@
 import { hashProduct } from './hash.ts'
 import { scanDate } from './json-date.ts'
 import { isSpace, PLAIN, skipSpace, skipString, skipValue } from './json-skip.ts'
-import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_MAX_BYTES, PRODUCT_START } from './slot.ts'
+import { type EventSlot, PRODUCT_MAX_BYTES, SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from './slot.ts'
 
 /** The fields as bits. */
 export const FIELD_PRODUCT = 1
@@ -119,9 +119,9 @@ function scanProduct(bytes: Uint8Array, open: number, slot: EventSlot): number {
   const length = at - start
   if (bytes[at] !== 0x22 || length === 0 || length > PRODUCT_MAX_BYTES) return -1
   const ints = slot.ints
-  ints[PRODUCT_START] = start
-  ints[PRODUCT_END] = at
-  ints[PRODUCT_HASH] = hashProduct(bytes, start, at)
+  ints[SLOT_PRODUCT_START] = start
+  ints[SLOT_PRODUCT_END] = at
+  ints[SLOT_PRODUCT_HASH] = hashProduct(bytes, start, at)
   return at + 1
 }
 
@@ -153,7 +153,7 @@ export function scanType(bytes: Uint8Array, open: number, slot: EventSlot): numb
       length = 0
   }
   if (length === 0 || bytes[at + length] !== 0x22) return -1
-  slot.ints[CLICK] = length === 5 ? 1 : 0
+  slot.ints[SLOT_CLICK] = length === 5 ? 1 : 0
   return at + length + 1
 }
 

@@ -23,8 +23,19 @@ import { varint, varintSize } from '../batch/record-batch.ts'
 import { HASH_SEED, mixHash } from './hash.ts'
 import { FIELD_PRODUCT, FIELD_TIME, FIELD_TYPE, FIELD_USER, fieldOf, scanTime, scanType } from './json-scan.ts'
 import { plainTail, skipSpace, skipString, skipValue } from './json-skip.ts'
-import { BITS, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from './parsed-events.ts'
-import { CLICK, EventSlot, PRODUCT_MAX_BYTES } from './slot.ts'
+import {
+  KEY_BYTES,
+  LENGTH_SHIFT,
+  OLDER_BIT,
+  type ParsedEvents,
+  ROW_BITS,
+  ROW_HASH,
+  ROW_KEY,
+  ROW_RECORD,
+  ROW_START,
+  ROW_WORDS,
+} from './parsed-events.ts'
+import { EventSlot, PRODUCT_MAX_BYTES, SLOT_CLICK } from './slot.ts'
 
 /**
  * Parses record after record, from `parsed.next` on, until `parsed` holds `limit` events or a record doesn't fit, or isn't whole before
@@ -104,15 +115,15 @@ function compile(values: readonly Value[], literals: readonly Uint8Array[]): Sha
     let count = parsed.count
     let next = parsed.next
     records: while (count < limit) {
-      const row = count * ${ROW}
+      const row = count * ${ROW_WORDS}
       let at = next
       let click = 0
       let time = 0
       ${RECORD_CODE}
       ${steps.join('\n')}
       if (at !== valueEnd) break
-      rows[row + ${RECORD}] = next
-      rows[row + ${BITS}] = (productLength << ${LENGTH_SHIFT}) | older | click
+      rows[row + ${ROW_RECORD}] = next
+      rows[row + ${ROW_BITS}] = (productLength << ${LENGTH_SHIFT}) | older | click
       times[count] = time
       next = recordEnd
       count++
@@ -220,19 +231,19 @@ const SKIP_CODE = `${stringCode('', '')}
 const skipCode = (length: number) => guessCode(length, SKIP_CODE)
 
 const PRODUCT_LOOP = `let hash = ${HASH_SEED}
-      for (let key = row + ${KEY}; key < row + ${KEY + KEY_BYTES / 4}; key++) rows[key] = 0
+      for (let key = row + ${ROW_KEY}; key < row + ${ROW_KEY + KEY_BYTES / 4}; key++) rows[key] = 0
       ${stringCode(
         `hash = mixHash(hash, word)
-        if (at - product < ${KEY_BYTES}) rows[row + ${KEY} + ((at - product) >> 2)] = word`,
+        if (at - product < ${KEY_BYTES}) rows[row + ${ROW_KEY} + ((at - product) >> 2)] = word`,
         `if (plain > 0) {
             const rest = word & ((1 << (plain * 8)) - 1)
             hash = mixHash(hash, rest)
-            if (at - product < ${KEY_BYTES}) rows[row + ${KEY} + ((at - product) >> 2)] = rest
+            if (at - product < ${KEY_BYTES}) rows[row + ${ROW_KEY} + ((at - product) >> 2)] = rest
           }`,
       )}
       productLength = (at - product) | 0
       if (bytes[at] !== 0x22 || productLength === 0 || productLength > ${PRODUCT_MAX_BYTES}) break records
-      rows[row + ${HASH}] = hash\n`
+      rows[row + ${ROW_HASH}] = hash\n`
 
 /** A product of the learned length, if that is short: hashed and put into the row without a loop. */
 function productGuess(length: number): string {
@@ -250,7 +261,7 @@ function productGuess(length: number): string {
       checks.push(odd(plain))
       puts.push(`hash = mixHash(hash, word${i})`)
     }
-    puts.push(`rows[row + ${KEY + i}] = ${have > 0 ? `word${i}` : 0}`)
+    puts.push(`rows[row + ${ROW_KEY + i}] = ${have > 0 ? `word${i}` : 0}`)
   }
   const quote = rest === 0 ? `bytes[(at + ${length}) | 0] === 0x22` : `((last >>> ${rest * 8}) & 255) === 0x22`
   return `guess: {
@@ -259,7 +270,7 @@ function productGuess(length: number): string {
         if (${quote} && ((${checks.join(' | ')}) & 0x80808080) === 0) {
           let hash = ${HASH_SEED}
           ${puts.join('\n')}
-          rows[row + ${HASH}] = hash
+          rows[row + ${ROW_HASH}] = hash
           productLength = ${length}
           at = (at + ${length}) | 0
           break guess
@@ -272,7 +283,7 @@ function productGuess(length: number): string {
 const productCode = (length: number) => `const product = at
       let productLength = 0
       ${productGuess(length)}
-      rows[row + ${START}] = product\n`
+      rows[row + ${ROW_START}] = product\n`
 
 /** `impression"` and `click"` as words; other types as `scan` reads them. */
 const TYPE_CODE = `if (((at + 11) | 0) <= valueEnd && view.getInt32(at, true) === 0x72706d69 &&
@@ -285,7 +296,7 @@ const TYPE_CODE = `if (((at + 11) | 0) <= valueEnd && view.getInt32(at, true) ==
       } else {
         at = (scanType(bytes, at - 1, slot) - 1) | 0
         if (at < 0) break
-        click = slot.ints[${CLICK}]
+        click = slot.ints[${SLOT_CLICK}]
       }\n`
 
 const fourDigits = (word: string, out: string) => `const ${out}Ones = ${word} & 0x0f0f0f0f

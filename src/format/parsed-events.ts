@@ -2,27 +2,27 @@
  * A few hundred parsed events of one delivery, between the parsers, which fill it, and ingest, which counts them. Parsing many and then
  * finding the products of all of them lets the processor wait for several entries of a large dictionary at once.
  *
- *   row   8 words:  | record's place | length << 2 | older << 1 | click | hash | product's place | key 16 bytes |
+ *   row   8 words:  | record's place | length << 2 | older << 1 | measure | hash | product's place | key 16 bytes |
  *
- * The key is the product's bytes, those missing zero; of a product that is longer it isn't used. `older`: the record's timestamp lies
- * below its batch's first one. Times are ms since the epoch.
+ * The measure is what an event's code has of it (window/measures.ts). The key is the product's bytes, those missing zero; of a product that
+ * is longer it isn't used. `older`: the record's timestamp lies below its batch's first one. Times are ms since the epoch.
  */
-import { CLICK, type EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from './slot.ts'
+import { CLICKS } from '../window/measures.ts'
+import { type EventSlot, SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from './slot.ts'
 
 /** Small enough to stay in the first-level cache with the bytes it is read from. */
 export const PARSED_MAX = 256
 
 /** Words of a row. */
-export const ROW = 8
-export const RECORD = 0
-export const BITS = 1
-export const HASH = 2
-export const START = 3
-export const KEY = 4
+export const ROW_WORDS = 8
+export const ROW_RECORD = 0
+export const ROW_BITS = 1
+export const ROW_HASH = 2
+export const ROW_START = 3
+export const ROW_KEY = 4
 /** Longest product that lies in a row, and in an entry of the dictionary. */
 export const KEY_BYTES = 16
 
-export const CLICK_BIT = 1
 export const OLDER_BIT = 2
 export const LENGTH_SHIFT = 2
 
@@ -30,7 +30,7 @@ export class ParsedEvents {
   count = 0
   /** Where the record behind the last event begins. */
   next = 0
-  readonly rows = new Int32Array(PARSED_MAX * ROW)
+  readonly rows = new Int32Array(PARSED_MAX * ROW_WORDS)
   readonly times = new Float64Array(PARSED_MAX)
   /** Entries of the dictionary; see Dictionary.findAll. */
   readonly entries = new Int32Array(PARSED_MAX)
@@ -38,15 +38,15 @@ export class ParsedEvents {
   /** Takes over what a parser left in the slot; the product is in `bytes`. */
   add(slot: EventSlot, bytes: Uint8Array, record: number, older: boolean, next: number): void {
     const { ints } = slot
-    const start = ints[PRODUCT_START]!
-    const length = ints[PRODUCT_END]! - start
-    const row = this.count * ROW
+    const start = ints[SLOT_PRODUCT_START]!
+    const length = ints[SLOT_PRODUCT_END]! - start
+    const row = this.count * ROW_WORDS
     const rows = this.rows
-    rows[row + RECORD] = record
-    rows[row + BITS] = (length << LENGTH_SHIFT) | (older ? OLDER_BIT : 0) | (ints[CLICK] === 1 ? CLICK_BIT : 0)
-    rows[row + HASH] = ints[PRODUCT_HASH]!
-    rows[row + START] = start
-    putKey(rows, row + KEY, bytes, start, Math.min(length, KEY_BYTES))
+    rows[row + ROW_RECORD] = record
+    rows[row + ROW_BITS] = (length << LENGTH_SHIFT) | (older ? OLDER_BIT : 0) | (ints[SLOT_CLICK] === 1 ? CLICKS : 0)
+    rows[row + ROW_HASH] = ints[SLOT_PRODUCT_HASH]!
+    rows[row + ROW_START] = start
+    putKey(rows, row + ROW_KEY, bytes, start, Math.min(length, KEY_BYTES))
     this.times[this.count] = slot.time[0]!
     this.count++
     this.next = next

@@ -12,11 +12,11 @@ export const TIME_MIN_MS = 0
 export const TIME_MAX_MS = LIMITS.eventTimeEndMs
 
 /** Indexes into EventSlot.ints. */
-export const PRODUCT_START = 0
-export const PRODUCT_END = 1
-export const PRODUCT_HASH = 2
+export const SLOT_PRODUCT_START = 0
+export const SLOT_PRODUCT_END = 1
+export const SLOT_PRODUCT_HASH = 2
 /** 1 for a click, 0 for an impression. */
-export const CLICK = 3
+export const SLOT_CLICK = 3
 
 /** A parsed event. `scan` leaves the product in the input's bytes, `exact` copies it to `product`. */
 export class EventSlot {

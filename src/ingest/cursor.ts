@@ -15,17 +15,17 @@ export interface TaskInput {
 }
 
 /** Indexes into Cursor.times. */
-export const WINDOW_START = 0
-export const WINDOW_END = 1
+export const TIMES_WINDOW_START = 0
+export const TIMES_WINDOW_END = 1
 /** The cached window is late once the partition's largest event time reaches this. */
-export const LATE_AT = 2
-export const MAX_TIME = 3
+export const TIMES_LATE_AT = 2
+export const TIMES_MAX_TIME = 3
 /** As the first three, of the window that was the cached one before. */
-export const OTHER_START = 4
-export const OTHER_END = 5
-export const OTHER_LATE_AT = 6
+export const TIMES_OTHER_START = 4
+export const TIMES_OTHER_END = 5
+export const TIMES_OTHER_LATE_AT = 6
 /** Events above this time are further in the future than is tolerated. */
-export const FUTURE_FROM = 7
+export const TIMES_FUTURE_FROM = 7
 const TIMES = 8
 
 const NO_VIEW = new DataView(new ArrayBuffer(0))
@@ -68,8 +68,8 @@ export class Cursor {
     this.#settle()
     this.#window = undefined
     this.#other = undefined
-    this.times[WINDOW_END] = 0
-    this.times[OTHER_END] = 0
+    this.times[TIMES_WINDOW_END] = 0
+    this.times[TIMES_OTHER_END] = 0
   }
 
   /** Events counted from now on go into `window`, and the cached one becomes the other one. Times in ms. */
@@ -77,9 +77,9 @@ export class Cursor {
     this.swapWindows()
     this.#window = window
     const { times } = this
-    times[WINDOW_START] = start
-    times[WINDOW_END] = end
-    times[LATE_AT] = lateAt
+    times[TIMES_WINDOW_START] = start
+    times[TIMES_WINDOW_END] = end
+    times[TIMES_LATE_AT] = lateAt
   }
 
   /** Events counted from now on go into the other window. */
@@ -90,9 +90,9 @@ export class Cursor {
     this.#other = window
     const { times } = this
     for (let i = 0; i < 3; i++) {
-      const time = times[WINDOW_START + i]!
-      times[WINDOW_START + i] = times[OTHER_START + i]!
-      times[OTHER_START + i] = time
+      const time = times[TIMES_WINDOW_START + i]!
+      times[TIMES_WINDOW_START + i] = times[TIMES_OTHER_START + i]!
+      times[TIMES_OTHER_START + i] = time
     }
   }
 

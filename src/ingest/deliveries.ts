@@ -21,9 +21,9 @@ import type { OwnedTasks } from './owned-tasks.ts'
 import { reload } from './reload.ts'
 import type { Upkeep } from './upkeep.ts'
 
-/** How a task begins: in which lineage, and with what was kept of it; `state` is undefined when it had no open pane. */
+/** How a task begins: in which incarnation, and with what was kept of it; `state` is undefined when it had no open pane. */
 interface TaskStart {
-  readonly lineage: number
+  readonly incarnation: number
   readonly kept: { readonly facts: TaskFacts; readonly state: DecodedTask | undefined } | undefined
 }
 
@@ -70,8 +70,8 @@ export class Deliveries implements SourceHandler {
     const starts = await begin(offered)
     await this.#broadcasts.tellLeft()
     let restored = 0
-    for (const [task, { lineage, kept }] of starts) {
-      const input = this.#owned.create(task, lineage)
+    for (const [task, { incarnation, kept }] of starts) {
+      const input = this.#owned.create(task, incarnation)
       this.#prepared.set(task, { input, facts: kept?.facts })
       if (kept === undefined) continue
       const { facts, state } = kept

@@ -3,8 +3,8 @@
  * are closed when its delivery ends, when a ring is full, and before any other block goes into the same ring.
  */
 import { beginEvents, eventsMaxOf, publishEvents, putProduct } from '../ring/blocks.ts'
-import { EVENT_WORDS } from '../ring/layout.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
+import { EVENT_TIME, EVENT_WORDS } from '../window/measures.ts'
 
 /** 8 KiB a block: the cost of publishing is spread over a thousand events, and a worker begins before main has read the whole delivery. */
 const EVENTS_PER_BLOCK = 1024
@@ -45,7 +45,7 @@ export class EventBlocks {
     }
     const words = this.writers[worker]!.words
     words[at] = code
-    words[at + 1] = relative
+    words[at + EVENT_TIME] = relative
     this.at[worker] = at + EVENT_WORDS
     return true
   }

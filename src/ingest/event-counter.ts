@@ -4,11 +4,29 @@
  */
 
 import { offsetOf, varintSize, varlong } from '../batch/record-batch.ts'
-import { BITS, CLICK_BIT, HASH, LENGTH_SHIFT, OLDER_BIT, type ParsedEvents, RECORD, ROW, START } from '../format/parsed-events.ts'
-import { EVENT_WORDS } from '../ring/layout.ts'
-import { windowStart } from '../window/assign.ts'
+import {
+  LENGTH_SHIFT,
+  OLDER_BIT,
+  type ParsedEvents,
+  ROW_BITS,
+  ROW_HASH,
+  ROW_RECORD,
+  ROW_START,
+  ROW_WORDS,
+} from '../format/parsed-events.ts'
+import { CLICKS, EVENT_TIME, EVENT_WORDS } from '../window/measures.ts'
 import type { TimeRules } from '../window/task.ts'
-import { type Cursor, FUTURE_FROM, LATE_AT, MAX_TIME, OTHER_END, OTHER_LATE_AT, OTHER_START, WINDOW_END, WINDOW_START } from './cursor.ts'
+import {
+  type Cursor,
+  TIMES_FUTURE_FROM,
+  TIMES_LATE_AT,
+  TIMES_MAX_TIME,
+  TIMES_OTHER_END,
+  TIMES_OTHER_LATE_AT,
+  TIMES_OTHER_START,
+  TIMES_WINDOW_END,
+  TIMES_WINDOW_START,
+} from './cursor.ts'
 import { type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
 
 /** All is read. */
@@ -53,7 +71,7 @@ export class EventCounter {
   begin(cursor: Cursor): void {
     this.#entered = 0
     cursor.dropWindows()
-    cursor.times[MAX_TIME] = cursor.partition.maxEventTime
+    cursor.times[TIMES_MAX_TIME] = cursor.partition.maxEventTime
   }
 
   /** Counts from the event at `i` on, whose products lie in `bytes` and are looked up; returns the first that isn't dealt with. */
@@ -61,15 +79,16 @@ export class EventCounter {
     const { header } = cursor
     const { rows, times, count } = parsed
     const futureFrom = (header.logAppendTime ? header.maxTimestamp : header.baseTimestamp) + this.#rules.futureTolerance
-    cursor.times[FUTURE_FROM] = futureFrom
+    cursor.times[TIMES_FUTURE_FROM] = futureFrom
     this.halt = DONE
     for (let next = i; next < count; next++) {
       next = this.#countAlike(cursor, parsed, next)
       if (next === count) break
       const time = times[next]!
-      const record = rows[next * ROW + RECORD]!
+      const record = rows[next * ROW_WORDS + ROW_RECORD]!
       // A record older than its batch's first one can't be judged by that one's time.
-      if ((time > futureFrom || (rows[next * ROW + BITS]! & OLDER_BIT) !== 0) && this.#isFuture(cursor, record, time)) this.halt = IN_FUTURE
+      if ((time > futureFrom || (rows[next * ROW_WORDS + ROW_BITS]! & OLDER_BIT) !== 0) && this.#isFuture(cursor, record, time))
+        this.halt = IN_FUTURE
       else if (this.#inWindow(cursor, time)) this.#countOne(cursor, parsed, next, bytes, view)
       else if (this.#entered >= ENTERED_MAX) this.halt = MANY_WINDOWS
       else if (this.#enterWindow(cursor, record, time, next)) this.#countOne(cursor, parsed, next, bytes, view)
@@ -91,11 +110,11 @@ export class EventCounter {
     const { rows, times: eventTimes, entries, count } = parsed
     const { dictionary } = task
     const blocks = this.#blocks
-    const futureFrom = times[FUTURE_FROM]!
-    let max = times[MAX_TIME]!
-    if (!(max < times[LATE_AT]!)) return i
-    let from = times[WINDOW_START]!
-    let end = times[WINDOW_END]!
+    const futureFrom = times[TIMES_FUTURE_FROM]!
+    let max = times[TIMES_MAX_TIME]!
+    if (!(max < times[TIMES_LATE_AT]!)) return i
+    let from = times[TIMES_WINDOW_START]!
+    let end = times[TIMES_WINDOW_END]!
     let clicks = 0
     let told = i
     let next = i
@@ -107,17 +126,17 @@ export class EventCounter {
     let base = 0
     for (; next < count; next++) {
       const time = eventTimes[next]!
-      const bits = rows[next * ROW + BITS]!
+      const bits = rows[next * ROW_WORDS + ROW_BITS]!
       const entry = entries[next]!
       if (entry < 0 || time > futureFrom) break
-      if ((bits & OLDER_BIT) !== 0 && this.#isFuture(cursor, rows[next * ROW + RECORD]!, time)) break
+      if ((bits & OLDER_BIT) !== 0 && this.#isFuture(cursor, rows[next * ROW_WORDS + ROW_RECORD]!, time)) break
       if (!(time >= from && time < end)) {
-        if (!(time >= times[OTHER_START]! && time < times[OTHER_END]! && max < times[OTHER_LATE_AT]!)) break
+        if (!(time >= times[TIMES_OTHER_START]! && time < times[TIMES_OTHER_END]! && max < times[TIMES_OTHER_LATE_AT]!)) break
         partition.counted += next - told
         told = next
         cursor.swapWindows()
-        from = times[WINDOW_START]!
-        end = times[WINDOW_END]!
+        from = times[TIMES_WINDOW_START]!
+        end = times[TIMES_WINDOW_END]!
       }
       const owner = dictionary.workerOf(entry)
       if (owner !== worker) {
@@ -130,15 +149,15 @@ export class EventCounter {
       }
       const relative = time - base
       if (at >= limit || relative > TIME_SPAN_MAX_MS || relative < -TIME_SPAN_MAX_MS) break
-      words[at] = dictionary.codeOf(entry) | (bits & CLICK_BIT)
-      words[at + 1] = relative
+      words[at] = dictionary.codeOf(entry) | (bits & CLICKS)
+      words[at + EVENT_TIME] = relative
       at += EVENT_WORDS
       dictionary.touch(entry, end)
-      clicks += bits & CLICK_BIT
+      clicks += bits & CLICKS
       if (time > max) max = time
     }
     if (worker >= 0) blocks.at[worker] = at
-    times[MAX_TIME] = max
+    times[TIMES_MAX_TIME] = max
     this.clicks += clicks
     this.impressions += next - i - clicks
     partition.counted += next - told
@@ -146,7 +165,7 @@ export class EventCounter {
   }
 
   #inWindow({ times }: Cursor, time: number): boolean {
-    return time >= times[WINDOW_START]! && time < times[WINDOW_END]! && times[MAX_TIME]! < times[LATE_AT]!
+    return time >= times[TIMES_WINDOW_START]! && time < times[TIMES_WINDOW_END]! && times[TIMES_MAX_TIME]! < times[TIMES_LATE_AT]!
   }
 
   /** The event at `i`, which is in the cached window, whether its product is known or not. */
@@ -154,7 +173,7 @@ export class EventCounter {
     const { times, partition } = cursor
     const { dictionary } = cursor.task
     const time = parsed.times[i]!
-    const click = parsed.rows[i * ROW + BITS]! & CLICK_BIT
+    const click = parsed.rows[i * ROW_WORDS + ROW_BITS]! & CLICKS
     let entry = parsed.entries[i]!
     if (entry < 0) entry = this.#introduce(cursor, parsed, i, bytes, view)
     if (entry < 0) return
@@ -163,19 +182,19 @@ export class EventCounter {
       this.#full(worker)
       return
     }
-    dictionary.touch(entry, times[WINDOW_END]!)
+    dictionary.touch(entry, times[TIMES_WINDOW_END]!)
     this.clicks += click
     this.impressions += 1 - click
     partition.counted++
-    if (time > times[MAX_TIME]!) times[MAX_TIME] = time
+    if (time > times[TIMES_MAX_TIME]!) times[TIMES_MAX_TIME] = time
   }
 
   /** The entry of a product that was new when the events were looked up; -1 when the ring of its worker is full. */
   #introduce({ task }: Cursor, parsed: ParsedEvents, i: number, bytes: Uint8Array, view: DataView): number {
     const { dictionary } = task
-    const hash = parsed.rows[i * ROW + HASH]!
-    const start = parsed.rows[i * ROW + START]!
-    const end = start + (parsed.rows[i * ROW + BITS]! >> LENGTH_SHIFT)
+    const hash = parsed.rows[i * ROW_WORDS + ROW_HASH]!
+    const start = parsed.rows[i * ROW_WORDS + ROW_START]!
+    const end = start + (parsed.rows[i * ROW_WORDS + ROW_BITS]! >> LENGTH_SHIFT)
     const entry = dictionary.find(hash, bytes, view, start, end)
     if (entry >= 0) return entry
     const worker = dictionary.workerFor(hash)
@@ -192,15 +211,15 @@ export class EventCounter {
   /** Makes the event's window the cached one; false when the event is late. `unread` records before it are not in the ledger yet. */
   #enterWindow(cursor: Cursor, recordAt: number, time: number, unread: number): boolean {
     const { times, partition, header, records } = cursor
-    const { windowSize, allowedLateness, outOfOrderness } = this.#rules
-    const start = windowStart(time, windowSize)
-    const end = start + windowSize
-    const lateAt = end + allowedLateness + outOfOrderness
-    if (times[MAX_TIME]! >= lateAt || end + allowedLateness <= cursor.task.time.published) return false
+    const { windows, published } = cursor.task.time
+    const start = windows.sliceStart(time)
+    const end = windows.sliceEnd(start)
+    const lateAt = windows.lateAt(end)
+    if (times[TIMES_MAX_TIME]! >= lateAt || end <= windows.purgedUpTo(published)) return false
     // What a damaged record says of itself must not move the low-water mark out of what is being read.
     const said = offsetOf(records, recordAt, header.baseOffset)
     const offset = said >= partition.position && said <= header.lastOffset ? said : partition.position
-    const { window, made } = partition.enterWindow(end, offset, times[MAX_TIME]!, unread)
+    const { window, made } = partition.enterWindow(end, offset, times[TIMES_MAX_TIME]!, unread)
     if (made) this.#entered++
     cursor.enterWindow(window, start, end, lateAt)
     return true

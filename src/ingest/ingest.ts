@@ -23,11 +23,11 @@ import {
 } from '../batch/record-batch.ts'
 import { CtrError } from '../errors.ts'
 import { exact } from '../format/json-exact.ts'
-import { PARSED_MAX, type ParsedEvents, RECORD, ROW } from '../format/parsed-events.ts'
+import { PARSED_MAX, type ParsedEvents, ROW_RECORD, ROW_WORDS } from '../format/parsed-events.ts'
 import { REASON, REASONS } from '../format/reasons.ts'
 import { RecordParser } from '../format/record-parser.ts'
 import { EventSlot } from '../format/slot.ts'
-import { type Cursor, MAX_TIME } from './cursor.ts'
+import { type Cursor, TIMES_MAX_TIME } from './cursor.ts'
 import type { EventBlocks } from './event-blocks.ts'
 import { type CountRules, DONE, EventCounter, IN_FUTURE, type MANY_WINDOWS, type RING_FULL } from './event-counter.ts'
 
@@ -119,7 +119,7 @@ export class Ingest {
       }
     } finally {
       cursor.dropWindows()
-      partition.maxEventTime = times[MAX_TIME]!
+      partition.maxEventTime = times[TIMES_MAX_TIME]!
       this.#blocks.closeAll()
     }
   }
@@ -213,13 +213,13 @@ export class Ingest {
       if (counter.halt !== IN_FUTURE) status = counter.halt
       else if (this.#letters.full) status = LETTERS_FULL
       else {
-        this.#reject(cursor, REASON.FUTURE, rows[i * ROW + RECORD]!, times[i]!)
+        this.#reject(cursor, REASON.FUTURE, rows[i * ROW_WORDS + ROW_RECORD]!, times[i]!)
         i = counter.count(cursor, parsed, i + 1, bytes, view)
       }
     }
     cursor.partition.read += i
     cursor.left -= i
-    cursor.recordAt = i < count ? rows[i * ROW + RECORD]! : parsed.next
+    cursor.recordAt = i < count ? rows[i * ROW_WORDS + ROW_RECORD]! : parsed.next
     return status
   }
 

@@ -19,8 +19,8 @@ export class OwnedTasks {
   }
 
   /** A task without partitions, which is not owned before the first one comes. */
-  create(task: number, lineage = 0): TaskInput {
-    return { time: new Task(task, this.#rules, lineage), dictionary: new Dictionary(this.#workers) }
+  create(task: number, incarnation = 0): TaskInput {
+    return { time: new Task(task, this.#rules, incarnation), dictionary: new Dictionary(this.#workers) }
   }
 
   find(topicIndex: number, partition: number): Partition | undefined {
@@ -48,7 +48,7 @@ export class OwnedTasks {
       topicIndex: partition.topicIndex,
       partition: partition.partition,
       ...partition.lowWater(),
-      lineage: this.tasks.get(partition.partition)?.time.lineage,
+      incarnation: this.tasks.get(partition.partition)?.time.incarnation,
     }))
   }
 }

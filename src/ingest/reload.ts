@@ -9,6 +9,7 @@ import type { DecodedPane, DecodedTask } from '../checkpoint/task-object-reader.
 import { hashProduct } from '../format/hash.ts'
 import { beginCells, cellsMaxOf, publishCells, putCell, putProduct } from '../ring/blocks.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
+import { idOfCode } from '../window/measures.ts'
 import type { TaskInput } from './cursor.ts'
 
 const CELLS_PER_BLOCK = 512
@@ -81,7 +82,8 @@ function putCells(
   if (!beginCells(writer, task, cells.length)) return false
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]!
-    putCell(writer, i, dictionary.codeOf(entries[pane.products[cell]!]!) >> 1, pane.impressions[cell]!, pane.clicks[cell]!)
+    const id = idOfCode(dictionary.codeOf(entries[pane.products[cell]!]!))
+    putCell(writer, i, id, pane.impressions[cell]!, pane.clicks[cell]!)
   }
   publishCells(writer, cells.length, pane)
   return true

@@ -118,11 +118,11 @@ export class Upkeep {
   }
 
   #sweep(): void {
-    const { stateTtl, rules, sweepsPerRound, writers } = this.#options
-    const horizon = Math.max(stateTtl, rules.allowedLateness)
+    const { stateTtl, sweepsPerRound, writers } = this.#options
     for (const { time, dictionary } of this.#owned.tasks.values()) {
       if (!Number.isFinite(time.published)) continue
-      dictionary.sweep(time.published - horizon, Math.ceil(dictionary.entries / sweepsPerRound), (worker, id) => {
+      const horizon = Math.min(time.published - stateTtl, time.windows.purgedUpTo(time.published))
+      dictionary.sweep(horizon, Math.ceil(dictionary.entries / sweepsPerRound), (worker, id) => {
         const writer = writers[worker]
         return writer !== undefined && putForget(writer, time.task, id)
       })

@@ -7,7 +7,7 @@
  *   maxEventTime   largest event time, ms; absent when there is none
  *   ledger         the totals as sums (window/ledger.ts): all reasons of invalid records are one, EARLIER, for nothing bounds how many
  *                  there are. Reasons are in checkpoints and in ctr_ledger. Terms that only a newer version knows are kept by name
- *   lineage        of the task; absent: 0
+ *   lineage            the task's incarnation; absent: 0
  *   facts          see MarkFacts; absent: none
  *
  * At most METADATA_MAX_BYTES with every number at its largest: a broker refuses more than 4 KiB, and with it the offset.
@@ -31,17 +31,17 @@ export const METADATA_MAX_BYTES = 1024
 export interface OffsetMetadata {
   readonly maxEventTime: number | undefined
   readonly totals?: LedgerTotals | undefined
-  readonly lineage?: number | undefined
+  readonly incarnation?: number | undefined
   readonly facts?: MarkFacts | undefined
 }
 
 /** The text for it. */
-export function encodeOffsetMetadata({ maxEventTime, totals, lineage = 0, facts }: OffsetMetadata): string {
+export function encodeOffsetMetadata({ maxEventTime, totals, incarnation = 0, facts }: OffsetMetadata): string {
   const text = JSON.stringify({
     v: VERSION,
     maxEventTime,
     ledger: totals && withoutReasons(totals),
-    lineage: lineage === 0 ? undefined : lineage,
+    lineage: incarnation === 0 ? undefined : incarnation,
     facts,
   })
   assert(text.length <= METADATA_MAX_BYTES, 'what is committed beside an offset fits', { length: text.length })
@@ -57,7 +57,7 @@ export function decodeOffsetMetadata(text: string | null | undefined): OffsetMet
     return {
       maxEventTime: whole(maxEventTime),
       totals: isTotals(ledger) ? withoutReasons(ledger) : undefined,
-      lineage: whole(lineage, 1),
+      incarnation: whole(lineage, 1),
       facts: factsOf(facts),
     }
   } catch {

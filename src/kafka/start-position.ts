@@ -34,7 +34,7 @@ export interface StartPosition {
   readonly totals: LedgerTotals | undefined
   readonly carried?: CarriedFacts | undefined
   readonly origin: OfferedPartition['origin']
-  readonly lineage: number | undefined
+  readonly incarnation: number | undefined
   /** Records that open windows need, from the committed offset on, are gone. */
   readonly lost?: boolean
   /** Why it isn't the committed offset although there is one to go by. */
@@ -47,7 +47,7 @@ export function decideStart(startFrom: StartFrom, facts: BrokerOffsets): StartPo
   const at = (position: number, warning?: string): StartPosition => {
     const origin =
       startFrom !== 'committed' ? 'asked' : committed === undefined ? 'none' : facts.metadata === undefined ? 'foreign' : 'mark'
-    return { position, maxEventTime: undefined, totals: undefined, origin, lineage: facts.metadata?.lineage, warning }
+    return { position, maxEventTime: undefined, totals: undefined, origin, incarnation: facts.metadata?.incarnation, warning }
   }
   if (startFrom === 'earliest') return at(earliest)
   if (startFrom === 'latest') return at(latest)

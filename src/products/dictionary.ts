@@ -4,10 +4,10 @@
  * A number is an id within the product's worker: worker = high bits of the hash, ids dense per worker, the lowest free one used first.
  *
  *   slot    2 words, open addressing, linear probing, load ≤ 1/2:  | hash | entry, or 0 for empty |
- *   entry   8 words:  | worker << 16 | key length | id << 1 | last window end (double) | key 16 bytes |
+ *   entry   8 words:  | worker << 16 | key length | code | last window end (double) | key 16 bytes |
  *
- * An entry that is free has the id -1, and the next free one in the first of the key's words. After a burst of products, when most entries
- * are free, all is moved into smaller memory.
+ * The code is that of an impression (window/measures.ts). An entry that is free has -1 there, and the next free one in the first of the
+ * key's words. After a burst of products, when most entries are free, all is moved into smaller memory.
  *
  * A longer key lies in the arena, and its place in the first of the key's words. So a lookup touches two lines of the cache; those of many
  * events at once (`findAll`) are waited for together.
@@ -18,14 +18,25 @@
  */
 import { assert } from '../assert.ts'
 import { hashProduct } from '../format/hash.ts'
-import { BITS, HASH, KEY, KEY_BYTES, LENGTH_SHIFT, type ParsedEvents, putKey, ROW, START } from '../format/parsed-events.ts'
+import {
+  KEY_BYTES,
+  LENGTH_SHIFT,
+  type ParsedEvents,
+  putKey,
+  ROW_BITS,
+  ROW_HASH,
+  ROW_KEY,
+  ROW_START,
+  ROW_WORDS,
+} from '../format/parsed-events.ts'
+import { codeOfId, idOfCode } from '../window/measures.ts'
 import { FreeIds } from './free-ids.ts'
 import { KeyArena } from './key-arena.ts'
 
 const ENTRY_WORDS = 8
-const SIZE = 0
-const CODE = 1
-const LAST_END_DOUBLE = 1
+const ENTRY_LENGTH = 0
+const ENTRY_CODE = 1
+const ENTRY_LAST_END_DOUBLE = 1
 const ENTRY_KEY = 4
 const WORKER_SHIFT = 16
 const LENGTH_MASK = 0xffff
@@ -80,9 +91,9 @@ export class Dictionary {
     const mask = slots.length / 2 - 1
     if (this.size >= AHEAD_FROM) this.#lookAhead(parsed)
     for (let i = 0; i < count; i++) {
-      const row = i * ROW
-      const hash = rows[row + HASH]!
-      const length = rows[row + BITS]! >> LENGTH_SHIFT
+      const row = i * ROW_WORDS
+      const hash = rows[row + ROW_HASH]!
+      const length = rows[row + ROW_BITS]! >> LENGTH_SHIFT
       let found = -1
       for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
         const entry = slots[slot * 2 + 1]!
@@ -90,14 +101,14 @@ export class Dictionary {
         if (slots[slot * 2] !== hash) continue
         const at = entry * ENTRY_WORDS
         if (length > KEY_BYTES) {
-          const start = rows[row + START]!
+          const start = rows[row + ROW_START]!
           if (!this.#equals(entry, bytes, view, start, start + length)) continue
         } else if (
-          ((words[at + SIZE]! & LENGTH_MASK) ^ length) !== 0 ||
-          ((words[at + ENTRY_KEY]! ^ rows[row + KEY]!) |
-            (words[at + ENTRY_KEY + 1]! ^ rows[row + KEY + 1]!) |
-            (words[at + ENTRY_KEY + 2]! ^ rows[row + KEY + 2]!) |
-            (words[at + ENTRY_KEY + 3]! ^ rows[row + KEY + 3]!)) !==
+          ((words[at + ENTRY_LENGTH]! & LENGTH_MASK) ^ length) !== 0 ||
+          ((words[at + ENTRY_KEY]! ^ rows[row + ROW_KEY]!) |
+            (words[at + ENTRY_KEY + 1]! ^ rows[row + ROW_KEY + 1]!) |
+            (words[at + ENTRY_KEY + 2]! ^ rows[row + ROW_KEY + 2]!) |
+            (words[at + ENTRY_KEY + 3]! ^ rows[row + ROW_KEY + 3]!)) !==
             0
         ) {
           continue
@@ -117,19 +128,19 @@ export class Dictionary {
     const slots = this.#slots
     const words = this.#words
     const mask = slots.length / 2 - 1
-    for (let i = 0; i < count; i++) entries[i] = slots[(spread(rows[i * ROW + HASH]!) & mask) * 2 + 1]!
+    for (let i = 0; i < count; i++) entries[i] = slots[(spread(rows[i * ROW_WORDS + ROW_HASH]!) & mask) * 2 + 1]!
     let touched = 0
     for (let i = 0; i < count; i++) touched ^= words[entries[i]! * ENTRY_WORDS]!
     this.touched = touched
   }
 
   workerOf(entry: number): number {
-    return this.#words[entry * ENTRY_WORDS + SIZE]! >> WORKER_SHIFT
+    return this.#words[entry * ENTRY_WORDS + ENTRY_LENGTH]! >> WORKER_SHIFT
   }
 
-  /** id << 1, ready for the click bit. */
+  /** The product's code for an impression, ready for the bit of a click. */
   codeOf(entry: number): number {
-    return this.#words[entry * ENTRY_WORDS + CODE]!
+    return this.#words[entry * ENTRY_WORDS + ENTRY_CODE]!
   }
 
   /** Which worker a product not seen yet will belong to. */
@@ -150,9 +161,9 @@ export class Dictionary {
     const entry = this.#takeEntry()
     const at = entry * ENTRY_WORDS
     const length = end - start
-    this.#words[at + SIZE] = (worker << WORKER_SHIFT) | length
-    this.#words[at + CODE] = id << 1
-    this.#doubles[entry * 4 + LAST_END_DOUBLE] = 0
+    this.#words[at + ENTRY_LENGTH] = (worker << WORKER_SHIFT) | length
+    this.#words[at + ENTRY_CODE] = codeOfId(id)
+    this.#doubles[entry * 4 + ENTRY_LAST_END_DOUBLE] = 0
     if (length <= KEY_BYTES) putKey(this.#words, at + ENTRY_KEY, bytes, start, length)
     else this.#words[at + ENTRY_KEY] = this.#arena.add(bytes, start, end)
     this.size++
@@ -163,7 +174,7 @@ export class Dictionary {
 
   /** Notes that the product was counted in a window that ends at `end`. */
   touch(entry: number, end: number): void {
-    const at = entry * 4 + LAST_END_DOUBLE
+    const at = entry * 4 + ENTRY_LAST_END_DOUBLE
     if (end > this.#doubles[at]!) this.#doubles[at] = end
   }
 
@@ -176,9 +187,9 @@ export class Dictionary {
       if (this.#sweepAt >= this.#entriesUsed) this.#sweepAt = 1
       const entry = this.#sweepAt
       const at = entry * ENTRY_WORDS
-      const code = this.#words[at + CODE]!
-      if (code >= 0 && this.#doubles[entry * 4 + LAST_END_DOUBLE]! <= horizon) {
-        if (!gone(this.workerOf(entry), code >> 1)) return false
+      const code = this.#words[at + ENTRY_CODE]!
+      if (code >= 0 && this.#doubles[entry * 4 + ENTRY_LAST_END_DOUBLE]! <= horizon) {
+        if (!gone(this.workerOf(entry), idOfCode(code))) return false
         this.#remove(entry)
       }
       this.#sweepAt++
@@ -203,7 +214,7 @@ export class Dictionary {
     const words = this.#words
     const at = entry * ENTRY_WORDS
     const length = end - start
-    if ((words[at + SIZE]! & LENGTH_MASK) !== length) return false
+    if ((words[at + ENTRY_LENGTH]! & LENGTH_MASK) !== length) return false
     if (length > KEY_BYTES) return this.#arena.equals(words[at + ENTRY_KEY]!, bytes, view, start, end)
     for (let i = 0; i < length; i++) {
       if (((words[at + ENTRY_KEY + (i >> 2)]! >> ((i & 3) * 8)) & 255) !== bytes[start + i]) return false
@@ -215,9 +226,9 @@ export class Dictionary {
     const at = entry * ENTRY_WORDS
     const words = this.#words
     this.#unplace(entry, this.#hashOf(entry))
-    if ((words[at + SIZE]! & LENGTH_MASK) > KEY_BYTES) this.#arena.free(words[at + ENTRY_KEY]!)
-    this.#freeIds[this.workerOf(entry)]!.add(words[at + CODE]! >> 1)
-    words[at + CODE] = -1
+    if ((words[at + ENTRY_LENGTH]! & LENGTH_MASK) > KEY_BYTES) this.#arena.free(words[at + ENTRY_KEY]!)
+    this.#freeIds[this.workerOf(entry)]!.add(idOfCode(words[at + ENTRY_CODE]!))
+    words[at + ENTRY_CODE] = -1
     words[at + ENTRY_KEY] = this.#freeEntry
     this.#freeEntry = entry
     this.size--
@@ -225,7 +236,7 @@ export class Dictionary {
 
   #hashOf(entry: number): number {
     const at = entry * ENTRY_WORDS
-    const length = this.#words[at + SIZE]! & LENGTH_MASK
+    const length = this.#words[at + ENTRY_LENGTH]! & LENGTH_MASK
     if (length > KEY_BYTES) {
       const start = this.#arena.startOf(this.#words[at + ENTRY_KEY]!)
       return hashProduct(this.#arena.bytes, start, start + length)
@@ -305,8 +316,8 @@ export class Dictionary {
     const arena = new KeyArena(this.#arena.liveBytes)
     for (let entry = 1; entry < this.#entriesUsed; entry++) {
       const at = entry * ENTRY_WORDS
-      const length = this.#words[at + SIZE]! & LENGTH_MASK
-      if (this.#words[at + CODE]! < 0 || length <= KEY_BYTES) continue
+      const length = this.#words[at + ENTRY_LENGTH]! & LENGTH_MASK
+      if (this.#words[at + ENTRY_CODE]! < 0 || length <= KEY_BYTES) continue
       const start = this.#arena.startOf(this.#words[at + ENTRY_KEY]!)
       this.#words[at + ENTRY_KEY] = arena.add(this.#arena.bytes, start, start + length)
     }

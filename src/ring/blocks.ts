@@ -6,7 +6,8 @@
  * between a begin and a publish. A read is of the reader's current block. The objects that reads return are used again by the next read of
  * their kind, whichever reader that is of: nothing is allocated per block.
  */
-import { BLOCK, CELL_WORDS, EVENT_WORDS, PANE_DIRTY, PANE_EMITTED } from './layout.ts'
+import { CELL_WORDS, EVENT_WORDS, writeCell } from '../window/measures.ts'
+import { BLOCK, PANE_DIRTY, PANE_EMITTED } from './layout.ts'
 import type { RingReader } from './ring-reader.ts'
 import type { RingWriter } from './ring-writer.ts'
 import type { Rings } from './rings.ts'
@@ -177,11 +178,7 @@ export function beginCells(writer: RingWriter, task: number, cells: number): boo
 
 /** Cell number `cell` of the open block. */
 export function putCell(writer: RingWriter, cell: number, id: number, impressions: number, clicks: number): void {
-  const word = writer.payload + cell * CELL_WORDS
-  writer.words[word] = id
-  writer.words[word + 1] = 0
-  writer.doubles[(word >> 1) + 1] = impressions
-  writer.doubles[(word >> 1) + 2] = clicks
+  writeCell(writer.words, writer.doubles, writer.payload + cell * CELL_WORDS, id, impressions, clicks)
 }
 
 /** Publishes the open block as `cells` cells of a pane. */

@@ -22,6 +22,7 @@
  * sleep word, looks once more, and waits on the other's position; the other side notifies only when that word is set.
  */
 import { assert } from '../assert.ts'
+import { CELL_WORDS, EVENT_WORDS } from '../window/measures.ts'
 
 export const HEAD_WORD = 0
 export const TAIL_WORD = 32
@@ -38,20 +39,20 @@ const RING_MIN_BYTES = 4096
 export const BLOCK_HEADER_WORDS = 8
 export const BLOCK_ALIGN_WORDS = 8
 
-export const LENGTH = 0
-export const KIND = 1
-export const TASK = 2
-export const COUNT = 3
-export const AUX = 4
-export const BYTES = 5
+export const HEADER_LENGTH = 0
+export const HEADER_KIND = 1
+export const HEADER_TASK = 2
+export const HEADER_COUNT = 3
+export const HEADER_AUX = 4
+export const HEADER_BYTES = 5
 /** Index of the header's double counted in doubles from the block's start. */
-export const TIME_DOUBLE = 3
+export const HEADER_TIME_DOUBLE = 3
 
 /** Kinds of blocks, and what the header's fields mean in each. */
 export const BLOCK = {
   /** Fills the data area's tail; no payload. */
   pad: 0,
-  /** count events of one task; time = base (ms); payload = pairs (id << 1 | click, event time - base). */
+  /** count events of one task; time = base (ms); payload = events as window/measures.ts has them. */
   events: 1,
   /** A product appears: aux = id, bytes = length of the UTF-8 product id in the payload. */
   product: 2,
@@ -77,16 +78,12 @@ export const BLOCK = {
   /** A barrier, number aux, at which the workers copy their share of count tasks first; payload = the tasks' numbers. */
   checkpoint: 11,
   /**
-   * count cells of a pane as a checkpoint had them; time = the pane's start, aux = PANE_DIRTY | PANE_EMITTED; payload per cell, from a
-   * multiple of 8 bytes: | id | 0 | impressions (double) | clicks (double) |
+   * count cells of a pane as a checkpoint had them; time = the pane's start, aux = PANE_DIRTY | PANE_EMITTED; payload = cells as
+   * window/measures.ts has them.
    */
   restore: 12,
 } as const
 
-/** Words an event takes in its block: code and relative time. */
-export const EVENT_WORDS = 2
-/** Words a cell takes in a restore block. */
-export const CELL_WORDS = 6
 /** The pane changed since it was last emitted. */
 export const PANE_DIRTY = 1
 /** The pane was emitted before. */
@@ -112,7 +109,16 @@ function assertLayout(): void {
     { shared },
   )
   assert(RING_HEADER_BYTES === shared.length * APART_WORDS * 4, "a ring's header ends behind its last word's lines", { RING_HEADER_BYTES })
-  const fields = [LENGTH, KIND, TASK, COUNT, AUX, BYTES, TIME_DOUBLE * 2, TIME_DOUBLE * 2 + 1]
+  const fields = [
+    HEADER_LENGTH,
+    HEADER_KIND,
+    HEADER_TASK,
+    HEADER_COUNT,
+    HEADER_AUX,
+    HEADER_BYTES,
+    HEADER_TIME_DOUBLE * 2,
+    HEADER_TIME_DOUBLE * 2 + 1,
+  ]
   assert(fields.every((word, i) => word === i) && fields.length === BLOCK_HEADER_WORDS, "a block's header is its fields, side by side", {
     fields,
   })

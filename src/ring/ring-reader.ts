@@ -7,22 +7,22 @@
  */
 import { assert } from '../assert.ts'
 import {
-  AUX,
   BLOCK,
   BLOCK_ALIGN_WORDS,
   BLOCK_HEADER_WORDS,
-  BYTES,
-  COUNT,
   HEAD_WORD,
+  HEADER_AUX,
+  HEADER_BYTES,
+  HEADER_COUNT,
+  HEADER_KIND,
+  HEADER_LENGTH,
+  HEADER_TASK,
+  HEADER_TIME_DOUBLE,
   holds,
-  KIND,
-  LENGTH,
   READER_SLEEPS_WORD,
   READER_TAKEN_WORD,
   RING_HEADER_BYTES,
   TAIL_WORD,
-  TASK,
-  TIME_DOUBLE,
   takeSide,
   WRITER_SLEEPS_WORD,
 } from './layout.ts'
@@ -68,19 +68,19 @@ export class RingReader {
       }
       const words = this.words
       const at = this.#tail & this.#mask
-      const length = words[at + LENGTH]!
-      const kind = words[at + KIND]!
-      const count = words[at + COUNT]!
-      const bytes = words[at + BYTES]!
+      const length = words[at + HEADER_LENGTH]!
+      const kind = words[at + HEADER_KIND]!
+      const count = words[at + HEADER_COUNT]!
+      const bytes = words[at + HEADER_BYTES]!
       if (!this.#lies(at, length) || !(kind === BLOCK.pad || holds(kind, count, bytes, length - BLOCK_HEADER_WORDS))) this.#refuse(at)
       this.#tail = (this.#tail + length) | 0
       if (kind === BLOCK.pad) continue
       this.kind = kind
-      this.task = words[at + TASK]!
+      this.task = words[at + HEADER_TASK]!
       this.count = count
-      this.aux = words[at + AUX]!
+      this.aux = words[at + HEADER_AUX]!
       this.byteLength = bytes
-      this.time = this.doubles[(at >> 1) + TIME_DOUBLE]!
+      this.time = this.doubles[(at >> 1) + HEADER_TIME_DOUBLE]!
       this.payload = at + BLOCK_HEADER_WORDS
       return true
     }
@@ -94,7 +94,12 @@ export class RingReader {
 
   #refuse(at: number): never {
     const { words } = this
-    const header = { length: words[at + LENGTH], kind: words[at + KIND], count: words[at + COUNT], bytes: words[at + BYTES] }
+    const header = {
+      length: words[at + HEADER_LENGTH],
+      kind: words[at + HEADER_KIND],
+      count: words[at + HEADER_COUNT],
+      bytes: words[at + HEADER_BYTES],
+    }
     const published = (this.#head - this.#tail) | 0
     assert(false, 'a block lies within what is published and holds what its header says', { ...header, at, published, ring: words.length })
   }

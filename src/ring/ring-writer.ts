@@ -9,22 +9,22 @@
  */
 import { assert } from '../assert.ts'
 import {
-  AUX,
   BLOCK,
   BLOCK_ALIGN_WORDS,
   BLOCK_HEADER_WORDS,
   type BlockKind,
-  BYTES,
-  COUNT,
   HEAD_WORD,
+  HEADER_AUX,
+  HEADER_BYTES,
+  HEADER_COUNT,
+  HEADER_KIND,
+  HEADER_LENGTH,
+  HEADER_TASK,
+  HEADER_TIME_DOUBLE,
   holds,
-  KIND,
-  LENGTH,
   READER_SLEEPS_WORD,
   RING_HEADER_BYTES,
   TAIL_WORD,
-  TASK,
-  TIME_DOUBLE,
   takeSide,
   WRITER_SLEEPS_WORD,
   WRITER_TAKEN_WORD,
@@ -77,17 +77,17 @@ export class RingWriter {
     }
     let at = index
     if (need > untilEnd) {
-      this.words[index + LENGTH] = untilEnd
-      this.words[index + KIND] = BLOCK.pad
+      this.words[index + HEADER_LENGTH] = untilEnd
+      this.words[index + HEADER_KIND] = BLOCK.pad
       this.#head = (this.#head + untilEnd) | 0
       at = 0
     }
     const words = this.words
-    words[at + KIND] = kind
-    words[at + TASK] = task
-    words[at + COUNT] = 0
-    words[at + AUX] = 0
-    words[at + BYTES] = 0
+    words[at + HEADER_KIND] = kind
+    words[at + HEADER_TASK] = task
+    words[at + HEADER_COUNT] = 0
+    words[at + HEADER_AUX] = 0
+    words[at + HEADER_BYTES] = 0
     this.#open = at
     this.#roomWords = payloadWords
     this.payload = at + BLOCK_HEADER_WORDS
@@ -103,13 +103,13 @@ export class RingWriter {
     assert(at >= 0, 'close follows open')
     const length = align(BLOCK_HEADER_WORDS + payloadWords)
     const words = this.words
-    const kind = words[at + KIND]!
+    const kind = words[at + HEADER_KIND]!
     if (!(this.#fits(payloadWords) && holds(kind, count, bytes, payloadWords))) this.#refuse(kind, payloadWords, count, bytes)
-    words[at + LENGTH] = length
-    words[at + COUNT] = count
-    words[at + AUX] = aux
-    words[at + BYTES] = bytes
-    this.doubles[(at >> 1) + TIME_DOUBLE] = time
+    words[at + HEADER_LENGTH] = length
+    words[at + HEADER_COUNT] = count
+    words[at + HEADER_AUX] = aux
+    words[at + HEADER_BYTES] = bytes
+    this.doubles[(at >> 1) + HEADER_TIME_DOUBLE] = time
     this.#open = -1
     this.#head = (this.#head + length) | 0
     Atomics.store(this.#control, HEAD_WORD, this.#head)

@@ -6,6 +6,7 @@ import type { Logger } from '../log.ts'
 import type { Outputs } from '../output/output.ts'
 import { startSink } from '../sink/sink.ts'
 import type { Source } from '../source/source.ts'
+import { windowRules } from '../window/windows.ts'
 import { type Checkpoints, Pipeline } from './pipeline.ts'
 
 export interface Parts {
@@ -21,13 +22,11 @@ export interface Parts {
 
 /** Makes the pipeline; its workers and its sink start at once, the source when `start` is called. */
 export function assemble(config: Config, { source, topics, outputs, bounded, checkpoints, log }: Parts): Pipeline {
-  const { time, window, kafka, engine, sink } = config
+  const { time, kafka, engine, sink } = config
   return new Pipeline({
     topics,
     rules: {
-      windowSize: window.size,
-      outOfOrderness: time.outOfOrderness,
-      allowedLateness: time.allowedLateness,
+      ...windowRules(config),
       idleTimeout: time.idleTimeout,
       maxDrift: time.maxDrift,
       futureTolerance: time.futureTolerance,

@@ -12,6 +12,7 @@ import type { Logger } from '../log.ts'
 import type { SavepointActions } from '../server/savepoints.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { openStore } from '../store/open-store.ts'
+import { windowRules } from '../window/windows.ts'
 import type { Checkpoints, Pipeline } from './pipeline.ts'
 
 /** undefined when `checkpoint.storage` is none. */
@@ -30,15 +31,9 @@ export function keepState(config: Config, wish: StartWish, log: Logger): Checkpo
 }
 
 /** What state depends on. */
-function stateRules({ window, time, kafka, tenant }: Config): StateRules {
-  return {
-    windowType: window.type,
-    windowSize: window.size,
-    outOfOrderness: time.outOfOrderness,
-    allowedLateness: time.allowedLateness,
-    topics: kafka.topics.map(({ name }) => name),
-    tenant,
-  }
+function stateRules(config: Config): StateRules {
+  const { window, kafka, tenant } = config
+  return { windowType: window.type, ...windowRules(config), topics: kafka.topics.map(({ name }) => name), tenant }
 }
 
 /** Savepoints of a running pipeline, for its HTTP server; `running` is the present run. undefined when `checkpoint.storage` is none. */

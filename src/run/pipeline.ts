@@ -133,12 +133,7 @@ export class Pipeline {
     const { deadLetters } = outputs
     this.#monotonic = options.monotonic ?? performance.now.bind(performance)
     this.#writer = options.checkpoints?.writer(options.workers)
-    const settings = {
-      windowSize: rules.windowSize,
-      allowedLateness: rules.allowedLateness,
-      tenant: options.tenant,
-      revision: options.revision,
-    }
+    const settings = { windows: rules, tenant: options.tenant, revision: options.revision }
     this.#pool = (options.startWorkers ?? startWorkers)(options.workers, options.ringBytes, settings, this.#writer?.ports)
     const rejected = rejectedInput(deadLetters, options.name, topics, log, clock)
     this.#ingest = new Ingest(rules, topics, new EventBlocks(this.#pool.writers), rejected)

@@ -1,42 +1,70 @@
 /**
- * Rows of ctr_ledger and ctr_ledger_windows as RowBinary, in the column order of LEDGER and LEDGER_WINDOWS (schema.ts). All integers are
- * little-endian, texts and maps begin with their length as a varint, times are i64 ms. A few rows at each checkpoint: nothing here is hot.
+ * Rows of ctr_ledger and ctr_ledger_windows as RowBinary. Values are given by the names of their columns; order and types are those of the
+ * tables (schema.ts). All integers are little-endian, texts and maps begin with their length as a varint, times are i64 ms. A few rows at
+ * each checkpoint: nothing here is hot.
  */
+import { assert } from '../assert.ts'
+import { LEDGER, LEDGER_WINDOWS, type Table } from '../clickhouse/schema.ts'
 import { entriesOf, type LedgerRow, sumOf, TERM_NAMES, TERMS, type WindowLedgerRow } from '../window/ledger.ts'
-import { VERSION_UNIT } from './row-binary.ts'
+import { versionOf } from './row-binary.ts'
+
+type Value = string | number | Readonly<Record<string, number>>
 
 /** One row per partition and last offset. A partition without an event yet has its time in 1970. */
 export function encodeLedger(tenant: string, rows: readonly LedgerRow[], cutAt: number): Uint8Array {
-  return joined(
-    rows.map(({ topic, partition, last, totals, deadLettered, maxEventTime }) => {
-      const sums = TERM_NAMES.map((name) => sumOf(totals, name))
-      const maps = TERMS.filter(({ reasons }) => reasons).map(({ name }) => entriesOf(totals, name))
-      return [
-        text(tenant),
-        text(topic),
-        uint32(partition),
-        ...[totals.first, last, totals.read, ...sums, deadLettered].map(int64),
-        ...maps.flatMap((entries) => [varint(entries.length), ...entries.flatMap(([entry, count]) => [text(entry), int64(count)])]),
-        int64(maxEventTime ?? 0),
-        int64(cutAt),
-      ]
-    }),
+  return encodeRows(
+    LEDGER,
+    rows.map(({ topic, partition, last, totals, deadLettered, maxEventTime }) => ({
+      tenant,
+      topic,
+      partition,
+      first_offset: totals.first,
+      last_offset: last,
+      read: totals.read,
+      ...Object.fromEntries(TERM_NAMES.map((term) => [term, sumOf(totals, term)])),
+      dead_lettered: deadLettered,
+      ...Object.fromEntries(
+        TERMS.filter(({ reasons }) => reasons).map(({ name }) => [`${name}_by_reason`, Object.fromEntries(entriesOf(totals, name))]),
+      ),
+      max_event_time: maxEventTime ?? 0,
+      cut_at: cutAt,
+    })),
   )
 }
 
 /** One row per window and task; the version is made as those of results are, so that of two counts of a window the larger stays. */
 export function encodeWindows(tenant: string, revision: number, rows: readonly WindowLedgerRow[], cutAt: number): Uint8Array {
-  return joined(
-    rows.map(({ task, start, end, events }) => [
-      text(tenant),
-      uint32(task),
-      ...[start, end, events, revision * VERSION_UNIT + events, cutAt].map(int64),
-    ]),
+  return encodeRows(
+    LEDGER_WINDOWS,
+    rows.map(({ task, start, end, events }) => ({
+      tenant,
+      task,
+      window_start: start,
+      window_end: end,
+      events,
+      version: versionOf(revision, events),
+      cut_at: cutAt,
+    })),
   )
 }
 
-function joined(rows: readonly (readonly Buffer[])[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(rows.flat()))
+function encodeRows({ name, columns }: Table, rows: readonly Readonly<Record<string, Value>>[]): Uint8Array {
+  const encoded = rows.map((row) => {
+    assert(Object.keys(row).length === columns.length, 'a row has the columns of its table', { table: name, row })
+    return columns.map(([column, type]) => {
+      const value = row[column]
+      assert(value !== undefined, 'a row has the columns of its table', { table: name, column })
+      return encodeValue(type, value)
+    })
+  })
+  return new Uint8Array(Buffer.concat(encoded.flat()))
+}
+
+function encodeValue(type: string, value: Value): Buffer {
+  if (typeof value === 'string') return text(value)
+  if (typeof value === 'number') return type === 'UInt32' ? uint32(value) : int64(value)
+  const entries = Object.entries(value)
+  return Buffer.concat([varint(entries.length), ...entries.flatMap(([key, count]) => [text(key), int64(count)])])
 }
 
 function text(value: string): Buffer {

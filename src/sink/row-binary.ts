@@ -1,41 +1,69 @@
 /**
- * One row of ctr_results as RowBinary bytes, in the column order of RESULTS (schema.ts).
+ * One row of ctr_results as RowBinary bytes: the columns of its key (products/key.ts), then those of fixed width, all little-endian, each
+ * where the list of the table's columns puts it (RESULTS in schema.ts).
  *
  *   tenant      product_id   window_start  window_end  task    impressions  clicks  ctr      version  emitted_at
- *   varint+n    varint+n     i64 ms        i64 ms      u32     u64          u64     f64      u64      i64 ms        all little-endian
+ *   varint+n    varint+n     i64 ms        i64 ms      u32     u64          u64     f64      u64      i64 ms
  *
  * Nothing is allocated per row and no BigInt is made: 64-bit numbers are doubles below 2^53, written as two 32-bit halves.
  * A wrong length would desync every row after it, so what a caller could get wrong is asserted.
  */
 import { assert } from '../assert.ts'
+import { fixedPart, RESULTS } from '../clickhouse/schema.ts'
 import { LIMITS } from '../config/limits.ts'
+import { KEY_COLUMNS, KEY_MAX_BYTES, keyColumnsMaxBytes, writeKeyColumns } from '../products/key.ts'
+import { eventsOf } from '../window/measures.ts'
 
-/** Bytes of the columns of fixed width: three times, two counts, version and ctr of 8 bytes, task of 4. */
-export const FIXED_BYTES = 7 * 8 + 4
-/** A varint of a length below 2^14. */
-const LENGTH_MAX_BYTES = 2
-const PRODUCT_MAX_BYTES = LIMITS.productIdMaxBytes
-assert(Math.max(PRODUCT_MAX_BYTES, LIMITS.tenantMaxBytes) < 2 ** 14, 'lengths fit their varint')
+const FIXED = fixedPart(RESULTS)
+/** Bytes of the columns of fixed width. */
+export const FIXED_BYTES = FIXED.bytes
 
-/** version = revision * VERSION_UNIT + impressions + clicks; a window's counts stay below it. */
+/** Where a column of fixed width lies, counted from the first one, bytes. */
+export const COLUMN_AT = {
+  windowStart: FIXED.offsetOf('window_start'),
+  windowEnd: FIXED.offsetOf('window_end'),
+  task: FIXED.offsetOf('task'),
+  impressions: FIXED.offsetOf('impressions'),
+  clicks: FIXED.offsetOf('clicks'),
+  ctr: FIXED.offsetOf('ctr'),
+  version: FIXED.offsetOf('version'),
+  emittedAt: FIXED.offsetOf('emitted_at'),
+} as const
+
+// Constants of this module, not exported: what is imported or exported is a load at every use, and these are used for every row.
+const KEY_BYTES_MAX = KEY_MAX_BYTES
+const FIXED_END = FIXED_BYTES
+const IMPRESSIONS_AT = COLUMN_AT.impressions
+const CLICKS_AT = COLUMN_AT.clicks
+const CTR_AT = COLUMN_AT.ctr
+const VERSION_AT = COLUMN_AT.version
+const EMITTED_AT_AT = COLUMN_AT.emittedAt
+/** What rows of one emission have in common lies before the counts. */
+const WINDOW_BYTES = IMPRESSIONS_AT
+const EMITTED_AT_BYTES = 8
+
+assert(
+  FIXED.texts.join() === KEY_COLUMNS.join() && FIXED.columns === Object.keys(COLUMN_AT).length,
+  'a row is its key and the columns that are written here',
+)
+assert(
+  Math.max(COLUMN_AT.windowStart, COLUMN_AT.windowEnd, COLUMN_AT.task) < WINDOW_BYTES && WINDOW_BYTES === 8 + 8 + 4,
+  'window_start, window_end and task lie together, before all others',
+)
+
+/** version = revision * VERSION_UNIT + events; a window's counts stay below it. */
 export const VERSION_UNIT = 2 ** LIMITS.countBits
-const REVISION_MAX = LIMITS.revisionMax
 
 const WORD = 2 ** 32
 
-/** The tenant as it stands at the start of every row: its length and its bytes. Made once per task. */
-export function encodeTenant(tenant: string): Uint8Array {
-  const bytes = Buffer.from(tenant, 'utf8')
-  assert(bytes.length <= LIMITS.tenantMaxBytes, 'a tenant is within its limit', { bytes: bytes.length })
-  const prefix = new Uint8Array(LENGTH_MAX_BYTES + bytes.length)
-  const at = writeLength(prefix, 0, bytes.length)
-  prefix.set(bytes, at)
-  return prefix.slice(0, at + bytes.length)
-}
-
 /** The most bytes one row can take, given the result of encodeTenant. */
 export function rowMaxBytes(tenant: Uint8Array): number {
-  return tenant.length + LENGTH_MAX_BYTES + PRODUCT_MAX_BYTES + FIXED_BYTES
+  return keyColumnsMaxBytes(tenant) + FIXED_BYTES
+}
+
+/** The version of a row: of two of one key that with more events is newer, whoever wrote it; one of a higher revision is newer than any. */
+export function versionOf(revision: number, events: number): number {
+  return revision * VERSION_UNIT + events
 }
 
 /** What the rows of one emission have in common. Made once for all of them: a double that is passed for each row is a heap object a row. */
@@ -49,58 +77,45 @@ export interface RowFrame {
 
 /** Times in ms since the epoch. */
 export function rowFrame(windowStart: number, windowEnd: number, task: number, revision: number, emittedAt: number): RowFrame {
-  assert(revision >= 0 && revision <= REVISION_MAX, 'a revision is within its limits', { revision })
-  const window = new Uint8Array(20)
+  assert(revision >= 0 && revision <= LIMITS.revisionMax, 'a revision is within its limits', { revision })
+  const window = new Uint8Array(WINDOW_BYTES)
   const view = new DataView(window.buffer)
-  writeUint64(view, 0, windowStart)
-  writeUint64(view, 8, windowEnd)
-  view.setUint32(16, task, true)
-  const emitted = new Uint8Array(8)
+  writeUint64(view, COLUMN_AT.windowStart, windowStart)
+  writeUint64(view, COLUMN_AT.windowEnd, windowEnd)
+  view.setUint32(COLUMN_AT.task, task, true)
+  const emitted = new Uint8Array(EMITTED_AT_BYTES)
   writeUint64(new DataView(emitted.buffer), 0, emittedAt)
   return { window, emittedAt: emitted, revision }
 }
 
 /**
  * Writes one row at byte `at` of `out` and returns the position behind it. `view` spans the same memory as `out`; `tenant` is
- * encodeTenant's; the product id is `products[productStart .. productStart + productBytes)` in UTF-8.
+ * encodeTenant's; the key is `keys[keyStart .. keyStart + keyBytes)`.
  */
 export function writeRow(
   out: Uint8Array,
   view: DataView,
   at: number,
   tenant: Uint8Array,
-  products: Uint8Array,
-  productStart: number,
-  productBytes: number,
+  keys: Uint8Array,
+  keyStart: number,
+  keyBytes: number,
   { window, emittedAt, revision }: RowFrame,
   impressions: number,
   clicks: number,
 ): number {
-  const events = impressions + clicks
-  if (!(productBytes > 0 && productBytes <= PRODUCT_MAX_BYTES && events < VERSION_UNIT)) {
-    assert(false, 'a row is within its limits', { productBytes, impressions, clicks })
+  const events = eventsOf(impressions, clicks)
+  if (!(keyBytes > 0 && keyBytes <= KEY_BYTES_MAX && events < VERSION_UNIT)) {
+    assert(false, 'a row is within its limits', { productBytes: keyBytes, impressions, clicks })
   }
-  for (let i = 0; i < tenant.length; i++) out[at + i] = tenant[i]!
-  at = writeLength(out, at + tenant.length, productBytes)
-  for (let i = 0; i < productBytes; i++) out[at + i] = products[productStart + i]!
-  at += productBytes
-  for (let i = 0; i < 20; i++) out[at + i] = window[i]!
-  writeUint64(view, at + 20, impressions)
-  writeUint64(view, at + 28, clicks)
-  view.setFloat64(at + 36, impressions === 0 ? 0 : clicks / impressions, true)
-  writeUint64(view, at + 44, revision * VERSION_UNIT + events)
-  for (let i = 0; i < 8; i++) out[at + 52 + i] = emittedAt[i]!
-  return at + FIXED_BYTES
-}
-
-/** A length as LEB128; at most LENGTH_MAX_BYTES. */
-function writeLength(out: Uint8Array, at: number, length: number): number {
-  while (length >= 0x80) {
-    out[at++] = (length & 0x7f) | 0x80
-    length >>>= 7
-  }
-  out[at] = length
-  return at + 1
+  at = writeKeyColumns(out, at, tenant, keys, keyStart, keyBytes)
+  for (let i = 0; i < WINDOW_BYTES; i++) out[at + i] = window[i]!
+  writeUint64(view, at + IMPRESSIONS_AT, impressions)
+  writeUint64(view, at + CLICKS_AT, clicks)
+  view.setFloat64(at + CTR_AT, impressions === 0 ? 0 : clicks / impressions, true)
+  writeUint64(view, at + VERSION_AT, versionOf(revision, events))
+  for (let i = 0; i < EMITTED_AT_BYTES; i++) out[at + EMITTED_AT_AT + i] = emittedAt[i]!
+  return at + FIXED_END
 }
 
 /** A whole number from 0 below 2^53 as u64; the same bytes as i64, for none is negative. */

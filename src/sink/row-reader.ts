@@ -3,7 +3,8 @@
  * runs while all is well.
  */
 import { assert } from '../assert.ts'
-import { FIXED_BYTES } from './row-binary.ts'
+import { keyColumnsEnd, readKeyColumns } from '../products/key.ts'
+import { COLUMN_AT, FIXED_BYTES } from './row-binary.ts'
 
 /** A row of ctr_results. Times in ms. */
 export interface ResultRow {
@@ -50,21 +51,18 @@ export class EncodedRows {
 
   read(row: number): ResultRow {
     const bytes = Buffer.from(this.slice({ from: row, to: row + 1 }))
-    const tenant = textAt(bytes, 0)
-    const product = textAt(bytes, tenant.end)
-    const at = product.end
+    const at = keyColumnsEnd(bytes, 0)
     const whole = (offset: number) => Number(bytes.readBigUInt64LE(at + offset))
     return {
-      tenant: tenant.text,
-      productId: product.text,
-      windowStart: whole(0),
-      windowEnd: whole(8),
-      task: bytes.readUInt32LE(at + 16),
-      impressions: whole(20),
-      clicks: whole(28),
-      ctr: bytes.readDoubleLE(at + 36),
-      version: whole(44),
-      emittedAt: whole(52),
+      ...readKeyColumns(bytes, 0),
+      windowStart: whole(COLUMN_AT.windowStart),
+      windowEnd: whole(COLUMN_AT.windowEnd),
+      task: bytes.readUInt32LE(at + COLUMN_AT.task),
+      impressions: whole(COLUMN_AT.impressions),
+      clicks: whole(COLUMN_AT.clicks),
+      ctr: bytes.readDoubleLE(at + COLUMN_AT.ctr),
+      version: whole(COLUMN_AT.version),
+      emittedAt: whole(COLUMN_AT.emittedAt),
     }
   }
 
@@ -78,20 +76,9 @@ function rowEnds(bytes: Uint8Array, count: number): Float64Array {
   const ends = new Float64Array(count)
   let at = 0
   for (let row = 0; row < count; row++) {
-    at = textEnd(bytes, textEnd(bytes, at)) + FIXED_BYTES
+    at = keyColumnsEnd(bytes, at) + FIXED_BYTES
     ends[row] = at
   }
   assert(at === bytes.length, 'rows end where their bytes do', { at, bytes: bytes.length, count })
   return ends
-}
-
-/** Behind a text of at most 2^14 bytes and its length. */
-function textEnd(bytes: Uint8Array, at: number): number {
-  const low = bytes[at]!
-  return low < 0x80 ? at + 1 + low : at + 2 + (low & 0x7f) + (bytes[at + 1]! << 7)
-}
-
-function textAt(bytes: Buffer, at: number): { text: string; end: number } {
-  const end = textEnd(bytes, at)
-  return { text: bytes.toString('utf8', at + (bytes[at]! < 0x80 ? 1 : 2), end), end }
 }

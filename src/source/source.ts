@@ -37,7 +37,7 @@ export interface OfferedPartition extends AssignedPartition {
    */
   readonly origin: 'mark' | 'foreign' | 'none' | 'asked'
   /** Of the committed mark, see TaskFacts; absent: 0. */
-  readonly lineage?: number | undefined
+  readonly incarnation?: number | undefined
   /** Records that open windows need lie below `earliest`: only what was kept can make up for them. */
   readonly lost?: boolean | undefined
 }
@@ -60,7 +60,7 @@ export interface LowWaterMark {
   readonly totals?: LedgerTotals | undefined
   readonly facts?: MarkFacts | undefined
   /** Of its task, see TaskFacts. */
-  readonly lineage?: number | undefined
+  readonly incarnation?: number | undefined
 }
 
 export interface SourceHandler {

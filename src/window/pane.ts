@@ -1,5 +1,5 @@
 /**
- * One window of one task in one worker: two counts a product, in the pages of cells.ts.
+ * One window of one task in one worker: a cell a product, in the pages of cells.ts.
  *
  *   counts    pages of PAGE_COUNTS counts
  *   emitted   the same pages, with one total a product, as last emitted; only after the first emission
@@ -7,8 +7,20 @@
  * Counts are 32 bits wide until the window holds WIDEN_AT events; then they become doubles, exact to 2^53.
  */
 import { assert } from '../assert.ts'
-import { CELL_WORDS } from '../ring/layout.ts'
 import { cellOf, directoryLength, PAGE_COUNTS, PAGE_COUNTS_SHIFT, PAGE_SHIFT } from './cells.ts'
+import {
+  CELL_WORDS,
+  CLICKS,
+  clicksAt,
+  EVENT_TIME,
+  EVENT_WORDS,
+  eventsOf,
+  impressionsAt,
+  isCounted,
+  MEASURE_BITS,
+  totalAt,
+} from './measures.ts'
+import type { Windows } from './windows.ts'
 
 type Counts = Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 
@@ -66,7 +78,7 @@ export class Pane {
   /** Totals as last emitted, none before the first time: that is now. */
   startEmitting(): Counts {
     if (this.emitted !== undefined) return this.emitted
-    const length = this.counts.length / 2
+    const length = this.counts.length >> MEASURE_BITS
     if (this.counts instanceof Float64Array) this.emitted = new Float64Array(length)
     else if (this.#totals?.length === length) this.emitted = this.#totals.fill(0)
     else this.emitted = new Uint32Array(length)
@@ -77,14 +89,14 @@ export class Pane {
 /** The open panes of one task. A window's pane is made when its first event arrives and lives until it is purged. */
 export class Panes {
   readonly open: Pane[] = []
-  readonly #size: number
+  readonly #windows: Windows
   readonly #widenAt: number
   /** Of a directory. */
   #length = 1
   readonly #spare: PaneMemory[] = []
 
-  constructor(windowSize: number, widenAt = WIDEN_AT) {
-    this.#size = windowSize
+  constructor(windows: Windows, widenAt = WIDEN_AT) {
+    this.#windows = windows
     this.#widenAt = widenAt
   }
 
@@ -99,9 +111,17 @@ export class Panes {
     }
   }
 
-  /** Counts `count` events, pairs (id << 1 | click, time - base) from words[at]. Near a window's end events of two windows take turns. */
+  /**
+   * Counts `count` events from words[at] on, as a ring carries them; `base`: ms. Near a window's end events of two windows take turns, so
+   * the pane before the present one is kept at hand.
+   */
   add(words: Int32Array, at: number, count: number, base: number): void {
-    const end = at + count * 2
+    // As locals: an imported constant is a load at every use, which this loop shows.
+    const stride = EVENT_WORDS
+    const toTime = EVENT_TIME
+    const shift = PAGE_COUNTS_SHIFT
+    const mask = PAGE_COUNTS - 1
+    const end = at + count * stride
     let low = 0
     let high = 0
     let directory: Int32Array = EMPTY_DIRECTORY
@@ -109,10 +129,10 @@ export class Panes {
     let pane: Pane | undefined
     let other: Pane | undefined
     let from = at
-    for (let i = at; i < end; i += 2) {
-      const relative = words[i + 1]!
+    for (let i = at; i < end; i += stride) {
+      const relative = words[i + toTime]!
       if (relative < low || relative >= high) {
-        if (pane) pane.total += (i - from) >> 1
+        if (pane) pane.total += (i - from) / EVENT_WORDS
         from = i
         const left = pane
         const time = base + relative
@@ -124,31 +144,31 @@ export class Panes {
         counts = pane.counts
       }
       const code = words[i]!
-      let page = directory[code >> PAGE_COUNTS_SHIFT]!
+      let page = directory[code >> shift]!
       if (page === 0) {
-        page = pane!.addPage(code >> PAGE_COUNTS_SHIFT)
+        page = pane!.addPage(code >> shift)
         counts = pane!.counts
       }
-      counts[(page << PAGE_COUNTS_SHIFT) | (code & (PAGE_COUNTS - 1))]! += 1
+      counts[(page << shift) | (code & mask)]! += 1
     }
-    if (pane) pane.total += (end - from) >> 1
+    if (pane) pane.total += (end - from) / EVENT_WORDS
   }
 
-  /** Puts `count` cells back that a checkpoint had: words[at] on, see BLOCK.restore. A clean pane's rows are known to be safe. */
+  /** Puts `count` cells back that a checkpoint had: words[at] on, as a ring carries them. A clean pane's rows are known to be safe. */
   restore(start: number, words: Int32Array, doubles: Float64Array, at: number, count: number, dirty: boolean, emitted: boolean): void {
     let sum = 0
-    for (let i = 0, cell = at; i < count; i++, cell += CELL_WORDS) sum += doubles[(cell >> 1) + 1]! + doubles[(cell >> 1) + 2]!
+    for (let i = 0, cell = at; i < count; i++, cell += CELL_WORDS) sum += eventsOf(impressionsAt(doubles, cell), clicksAt(doubles, cell))
     const pane = this.#paneAt(start, sum)
     if (emitted) pane.startEmitting()
     for (let i = 0, cell = at; i < count; i++, cell += CELL_WORDS) {
       const id = words[cell]!
-      const impressions = doubles[(cell >> 1) + 1]!
-      const clicks = doubles[(cell >> 1) + 2]!
+      const impressions = impressionsAt(doubles, cell)
+      const clicks = clicksAt(doubles, cell)
       if (pane.directory[id >> PAGE_SHIFT] === 0) pane.addPage(id >> PAGE_SHIFT)
       const into = cellOf(pane.directory, id)
       pane.counts[into]! += impressions
-      pane.counts[into + 1]! += clicks
-      if (emitted && !dirty) pane.emitted![into >> 1]! += impressions + clicks
+      pane.counts[into + CLICKS]! += clicks
+      if (emitted && !dirty) pane.emitted![totalAt(into)]! += eventsOf(impressions, clicks)
     }
     pane.total += sum
     pane.dirty = dirty
@@ -167,19 +187,16 @@ export class Panes {
 
   /** Whether any open pane has counted the product. */
   holds(id: number): boolean {
-    return this.open.some(({ directory, counts }) => {
-      const cell = cellOf(directory, id)
-      return counts[cell] !== 0 || counts[cell + 1] !== 0
-    })
+    return this.open.some(({ directory, counts }) => isCounted(counts, cellOf(directory, id)))
   }
 
   #paneAt(time: number, coming: number): Pane {
-    const start = Math.floor(time / this.#size) * this.#size
+    const start = this.#windows.sliceStart(time)
     let pane: Pane | undefined
     for (const candidate of this.open) if (candidate.start === start) pane = candidate
     if (pane === undefined) {
       const memory = this.#spare.shift() ?? { counts: new Uint32Array(FIRST_PAGES * PAGE_COUNTS) }
-      pane = new Pane(start, start + this.#size, new Int32Array(this.#length), memory)
+      pane = new Pane(start, this.#windows.sliceEnd(start), new Int32Array(this.#length), memory)
       this.open.push(pane)
     }
     if (pane.total + coming > this.#widenAt && pane.counts instanceof Uint32Array) {

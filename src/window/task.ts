@@ -3,37 +3,37 @@
  *
  *   watermark = min over partitions that are neither idle nor ended of (largest event time - out-of-orderness), and never goes back.
  *
- * It is published to the workers only when it passes a window's end or a window's end + lateness, because nothing happens in between.
+ * It is published to the workers only when a window becomes due or is purged by it (windows.ts), because nothing happens in between.
  * Whether a window counts as purged is decided by the published watermark, on main and in the workers alike.
  */
 import { assert } from '../assert.ts'
 import type { WindowLedgerRow } from './ledger.ts'
 import type { Partition } from './partition.ts'
+import { type WindowRules, type Windows, windowsOf } from './windows.ts'
 
 /** The configuration's window and time sections, ms. */
-export interface TimeRules {
-  readonly windowSize: number
-  readonly outOfOrderness: number
-  readonly allowedLateness: number
+export interface TimeRules extends WindowRules {
   readonly idleTimeout: number
   readonly maxDrift: number
 }
 
 export class Task {
   readonly task: number
+  readonly windows: Windows
   readonly partitions: Partition[] = []
   /** See TaskFacts. */
-  readonly lineage: number
+  readonly incarnation: number
   /** ms; -Infinity before the first one. */
   published = Number.NEGATIVE_INFINITY
-  readonly #rules: TimeRules
+  readonly #maxDrift: number
   /** Events by the end of windows that were purged and not taken yet. */
   readonly #closed = new Map<number, number>()
 
-  constructor(task: number, rules: TimeRules, lineage = 0) {
+  constructor(task: number, rules: TimeRules, incarnation = 0) {
     this.task = task
-    this.lineage = lineage
-    this.#rules = rules
+    this.windows = windowsOf(rules)
+    this.incarnation = incarnation
+    this.#maxDrift = rules.maxDrift
   }
 
   /** The watermark as the partitions stand now; never below the published one. -Infinity while a partition holds it. */
@@ -41,7 +41,7 @@ export class Task {
     let low = Number.POSITIVE_INFINITY
     for (const partition of this.partitions) {
       if (partition.idle || partition.ended) continue
-      const time = partition.maxEventTime - this.#rules.outOfOrderness
+      const time = this.windows.watermarkOf(partition.maxEventTime)
       if (time < low) low = time
     }
     return low === Number.POSITIVE_INFINITY || low < this.published ? this.published : low
@@ -49,21 +49,14 @@ export class Task {
 
   /** Whether the workers would do anything at `watermark` that they didn't at the published one. */
   mustPublish(watermark: number): boolean {
-    const { windowSize, allowedLateness } = this.#rules
-    const was = this.published
-    if (!(watermark > was)) return false
-    if (was === Number.NEGATIVE_INFINITY) return true
-    return (
-      Math.floor(watermark / windowSize) !== Math.floor(was / windowSize) ||
-      Math.floor((watermark - allowedLateness) / windowSize) !== Math.floor((was - allowedLateness) / windowSize)
-    )
+    return this.windows.isStep(this.published, watermark)
   }
 
-  /** The workers have been told: windows that ended `lateness` before are purged. */
+  /** The workers have been told: what is purged by then isn't open any more. */
   publish(watermark: number): void {
     assert(watermark >= this.published, "a task's watermark never falls", { task: this.task, watermark, published: this.published })
     this.published = watermark
-    for (const partition of this.partitions) partition.leaveWindows(watermark - this.#rules.allowedLateness, this.#closed)
+    for (const partition of this.partitions) partition.leaveWindows(this.windows.purgedUpTo(watermark), this.#closed)
   }
 
   /** What was counted into the windows purged since the last call. */
@@ -81,7 +74,7 @@ export class Task {
   }
 
   #row(end: number, events: number): WindowLedgerRow {
-    return { task: this.task, start: end - this.#rules.windowSize, end, events }
+    return { task: this.task, start: this.windows.startOf(end), end, events }
   }
 
   /** No partition of it may bring anything soon: all are idle or ended, and there is at least one. */
@@ -98,7 +91,7 @@ export class Task {
     const resume: Partition[] = []
     const floor = this.#driftFloor()
     for (const partition of this.partitions) {
-      const ahead = partition.maxEventTime > floor + this.#rules.maxDrift
+      const ahead = partition.maxEventTime > floor + this.#maxDrift
       if (ahead && !partition.paused && !partition.ended) pause.push(partition)
       if (!ahead && partition.paused) resume.push(partition)
     }
@@ -115,7 +108,7 @@ export class Task {
     }
     if (!waiting) return low
     for (const partition of this.partitions) {
-      const first = partition.firstOpenWindowEnd() - this.#rules.windowSize
+      const first = this.windows.startOf(partition.firstOpenWindowEnd())
       if (first < low) low = first
     }
     return low

@@ -5,13 +5,15 @@
  * Checked at every emission: the cells of the pane add up to the events it was given. A cell counted twice or lost ends the process.
  */
 import { assert } from '../assert.ts'
+import { encodeTenant } from '../products/key.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 import { beginRows, passBarrier, passEnd, publishRows, rowBytesMaxOf, rowsStart } from '../ring/row-blocks.ts'
-import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
+import { rowFrame, rowMaxBytes, writeRow } from '../sink/row-binary.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
+import { CLICKS, eventsOf, totalAt } from '../window/measures.ts'
 import type { Pane } from '../window/pane.ts'
 import type { TaskState } from './task-state.ts'
-import { countCtr, ROWS } from './worker-stats.ts'
+import { countCtr, STATS_ROWS } from './worker-stats.ts'
 
 const WAIT_MS = 1000
 
@@ -57,20 +59,20 @@ export class Emission {
           continue
         }
         const impressions = counts[cell]!
-        const clicks = counts[cell + 1]!
-        const total = impressions + clicks
-        const before = emitted[cell >> 1]!
+        const clicks = counts[cell + CLICKS]!
+        const total = eventsOf(impressions, clicks)
+        const before = emitted[totalAt(cell)]!
         sum += total
         if (total === before) continue
         assert(total > before, 'counts of a window only grow', { id, total, before })
-        emitted[cell >> 1] = total
+        emitted[totalAt(cell)] = total
         const name = products.startOf(id)
         at = writeRow(out, view, at, tenant, products.bytes, name, products.lengthOf(id), frame, impressions, clicks)
         if (first) countCtr(this.#stats, impressions, clicks)
         rows++
       }
       publishRows(this.#writer, rows, at - from, pane.end, first)
-      this.#stats[ROWS]! += rows
+      this.#stats[STATS_ROWS]! += rows
     }
     assert(sum === pane.total, 'a pane holds the events it was given', { start: pane.start, sum, total: pane.total })
     pane.dirty = false

@@ -1,10 +1,10 @@
 /**
- * What one worker holds of one task, and when its windows are emitted:
+ * What one worker holds of one task, and when its windows are emitted (window/windows.ts says when they are due and purged):
  *
- *   watermark ≥ end               first emission
+ *   due by the watermark          first emission
  *   tick, after a late change     again
- *   watermark ≥ end + lateness    a last time if it changed, then purged
- *   quiet                         whatever changed and has ended on the wall clock, without purging
+ *   purged by the watermark       a last time if it changed
+ *   quiet                         whatever changed and is due by the wall clock, without purging
  *   end of a bounded run          whatever changed
  */
 import { assert } from '../assert.ts'
@@ -13,6 +13,7 @@ import type { ShardCopy } from '../checkpoint/snapshot.ts'
 import { Products } from '../products/product-names.ts'
 import { directoryLength, PAGE_COUNTS } from '../window/cells.ts'
 import { type Pane, Panes } from '../window/pane.ts'
+import type { Windows } from '../window/windows.ts'
 
 /** Writes the products of a pane whose totals changed since the last emission. */
 export type Emit = (state: TaskState, pane: Pane) => void
@@ -23,10 +24,12 @@ export class TaskState {
   readonly products = new Products()
   /** The last one that came, ms. */
   watermark = Number.NEGATIVE_INFINITY
+  readonly #windows: Windows
 
-  constructor(task: number, windowSize: number) {
+  constructor(task: number, windows: Windows) {
     this.task = task
-    this.panes = new Panes(windowSize)
+    this.panes = new Panes(windows)
+    this.#windows = windows
   }
 
   addProduct(id: number, source: Uint8Array, start: number, end: number): void {
@@ -61,12 +64,13 @@ export class TaskState {
     return { task, limit, ...products.copy(memory), panes: copies }
   }
 
-  onWatermark(watermark: number, lateness: number, emit: Emit): void {
+  onWatermark(watermark: number, emit: Emit): void {
     assert(watermark >= this.watermark, "a task's watermark never falls", { task: this.task, watermark, last: this.watermark })
     this.watermark = watermark
+    const purgedUpTo = this.#windows.purgedUpTo(watermark)
     for (const pane of this.panes.open.slice()) {
-      const purge = pane.end + lateness <= watermark
-      if (pane.dirty && (purge || (pane.end <= watermark && pane.emitted === undefined))) emit(this, pane)
+      const purge = pane.end <= purgedUpTo
+      if (pane.dirty && (purge || (this.#windows.isDue(pane.end, watermark) && pane.emitted === undefined))) emit(this, pane)
       if (purge) this.panes.purge(pane)
     }
   }
@@ -76,7 +80,7 @@ export class TaskState {
   }
 
   onQuiet(wallTime: number, emit: Emit): void {
-    for (const pane of this.panes.open) if (pane.dirty && pane.end <= wallTime) emit(this, pane)
+    for (const pane of this.panes.open) if (pane.dirty && this.#windows.isDue(pane.end, wallTime)) emit(this, pane)
   }
 
   onEnd(emit: Emit): void {

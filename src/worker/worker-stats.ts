@@ -6,16 +6,16 @@
  */
 import type { HistogramStats } from '../histogram.ts'
 
-export const EVENTS = 0
-export const ROWS = 1
-export const OPEN_PANES = 2
-export const PRODUCTS = 3
-const CTR_SUM = 4
-const CTR_COUNTS = 5
+export const STATS_EVENTS = 0
+export const STATS_ROWS = 1
+export const STATS_OPEN_PANES = 2
+export const STATS_PRODUCTS = 3
+const STATS_CTR_SUM = 4
+const STATS_CTR_COUNTS = 5
 
 /** Upper bounds of the CTR histogram: one observation per window and product, at the window's first emission. */
 const CTR_BOUNDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1]
-const SLOTS = CTR_COUNTS + CTR_BOUNDS.length + 1
+const SLOTS = STATS_CTR_COUNTS + CTR_BOUNDS.length + 1
 
 /** What readWorkerStats gives; events and rows are totals since start. */
 export interface WorkerStats {
@@ -36,18 +36,18 @@ export function countCtr(slots: Float64Array, impressions: number, clicks: numbe
   const ctr = impressions === 0 ? 0 : clicks / impressions
   let bucket = 0
   while (bucket < CTR_BOUNDS.length && ctr > CTR_BOUNDS[bucket]!) bucket++
-  slots[CTR_COUNTS + bucket]! += 1
-  slots[CTR_SUM]! += ctr
+  slots[STATS_CTR_COUNTS + bucket]! += 1
+  slots[STATS_CTR_SUM]! += ctr
 }
 
 /** A snapshot; any thread may ask. */
 export function readWorkerStats(stats: SharedArrayBuffer): WorkerStats {
   const slots = new Float64Array(stats)
   return {
-    events: slots[EVENTS]!,
-    rows: slots[ROWS]!,
-    openPanes: slots[OPEN_PANES]!,
-    products: slots[PRODUCTS]!,
-    ctr: { bounds: CTR_BOUNDS, counts: Array.from(slots.subarray(CTR_COUNTS)), sum: slots[CTR_SUM]! },
+    events: slots[STATS_EVENTS]!,
+    rows: slots[STATS_ROWS]!,
+    openPanes: slots[STATS_OPEN_PANES]!,
+    products: slots[STATS_PRODUCTS]!,
+    ctr: { bounds: CTR_BOUNDS, counts: Array.from(slots.subarray(STATS_CTR_COUNTS)), sum: slots[STATS_CTR_SUM]! },
   }
 }

@@ -25,9 +25,10 @@ import { BLOCK } from '../ring/layout.ts'
 import { RingReader } from '../ring/ring-reader.ts'
 import { RingWriter } from '../ring/ring-writer.ts'
 import type { Pane } from '../window/pane.ts'
+import { type WindowRules, type Windows, windowsOf } from '../window/windows.ts'
 import { Emission } from './emission.ts'
 import { TaskState } from './task-state.ts'
-import { EVENTS, OPEN_PANES, PRODUCTS } from './worker-stats.ts'
+import { STATS_EVENTS, STATS_OPEN_PANES, STATS_PRODUCTS } from './worker-stats.ts'
 
 /** What main hands to a worker. Rings and counters are shared memory. */
 export interface WorkerJob {
@@ -36,8 +37,7 @@ export interface WorkerJob {
   readonly input: SharedArrayBuffer
   readonly output: SharedArrayBuffer
   readonly stats: SharedArrayBuffer
-  readonly windowSize: number
-  readonly allowedLateness: number
+  readonly windows: WindowRules
   readonly tenant: string
   readonly revision: number
   /** Where copies for checkpoints go, and their memory comes back; without it none are made. */
@@ -96,6 +96,7 @@ export class WindowWorker {
   readonly #reader: RingReader
   readonly #emission: Emission
   readonly #stats: Float64Array
+  readonly #windows: Windows
   readonly #tasks = new Map<number, TaskState>()
   /** The number of the last barrier passed on. */
   #barrier = 0
@@ -103,6 +104,7 @@ export class WindowWorker {
 
   constructor(job: Omit<WorkerJob, 'copies'>, reader: RingReader, copies?: CopyPort) {
     this.#job = job
+    this.#windows = windowsOf(job.windows)
     this.#copies = copies
     this.#reader = reader
     this.#stats = new Float64Array(job.stats)
@@ -124,7 +126,7 @@ export class WindowWorker {
         this.#state(task).removeProduct(readForget(reader))
         break
       case BLOCK.watermark:
-        this.#state(task).onWatermark(readWatermark(reader), this.#job.allowedLateness, this.#emit)
+        this.#state(task).onWatermark(readWatermark(reader), this.#emit)
         this.gauge()
         break
       case BLOCK.quiet:
@@ -166,8 +168,8 @@ export class WindowWorker {
       panes += state.panes.open.length
       products += state.products.size
     }
-    this.#stats[OPEN_PANES] = panes
-    this.#stats[PRODUCTS] = products
+    this.#stats[STATS_OPEN_PANES] = panes
+    this.#stats[STATS_PRODUCTS] = products
   }
 
   /** Copying is all that a checkpoint makes the worker wait for. */
@@ -186,7 +188,7 @@ export class WindowWorker {
   #count(task: number): void {
     const { words, at, count, base } = readEvents(this.#reader)
     this.#state(task).panes.add(words, at, count, base)
-    this.#stats[EVENTS]! += count
+    this.#stats[STATS_EVENTS]! += count
   }
 
   #addProduct(task: number): void {
@@ -220,7 +222,7 @@ export class WindowWorker {
   #state(task: number): TaskState {
     let state = this.#tasks.get(task)
     if (state === undefined) {
-      state = new TaskState(task, this.#job.windowSize)
+      state = new TaskState(task, this.#windows)
       this.#tasks.set(task, state)
     }
     return state

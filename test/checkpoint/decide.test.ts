@@ -127,44 +127,44 @@ describe('state made by other rules', () => {
   ])('%s is no obstacle', (_, now) => expect(decide(offered('mark'), candidates, LATEST, now)).toBe(2))
 })
 
-describe('a start from elsewhere begins a new lineage', () => {
+describe('a start from elsewhere begins a new incarnation', () => {
   const old = kept(5, 90, 90)
-  const lineageOf = (offers: OfferedPartition[], candidates: Candidate[], wish: StartWish = LATEST) => {
+  const incarnationOf = (offers: OfferedPartition[], candidates: Candidate[], wish: StartWish = LATEST) => {
     const start = decideTaskStart(offers, candidates, wish, RULES, new Set())
-    return start.kind === 'refused' ? start.kind : start.lineage
+    return start.kind === 'refused' ? start.kind : start.incarnation
   }
-  const of = (candidate: Candidate, lineage: number): Candidate => {
-    const entry = { ...candidate.entry, lineage }
+  const of = (candidate: Candidate, incarnation: number): Candidate => {
+    const entry = { ...candidate.entry, lineage: incarnation }
     return { entry, manifest: { ...candidate.manifest, tasks: [entry] } }
   }
-  const marks = (lineage: number, at: number) => offered('mark', at, at).map((one) => ({ ...one, lineage }))
+  const marks = (incarnation: number, at: number) => offered('mark', at, at).map((one) => ({ ...one, incarnation }))
 
   test.each<[string, OfferedPartition[], StartWish]>([
     ['offsets that somebody has set', offered('foreign', 5, 5), LATEST],
     ['a start that was asked for', offered('asked', 5, 5), LATEST],
     ['--from none', offered('mark', 5, 5), { from: 'none', ignoreState: false }],
   ])('%s', (_, offers, wish) => {
-    expect(lineageOf(offers, [old], wish)).toBe(1)
-    expect(lineageOf(offers, [old, of(old, 7)], wish)).toBe(8)
+    expect(incarnationOf(offers, [old], wish)).toBe(1)
+    expect(incarnationOf(offers, [old, of(old, 7)], wish)).toBe(8)
   })
 
   test('a savepoint by its name', () => {
     const named = kept(1, 20, 20, { savepoint: 'blue' })
-    expect(lineageOf(offered('mark', 90, 90), [old, named], { from: { savepoint: 'blue' }, ignoreState: false })).toBe(1)
+    expect(incarnationOf(offered('mark', 90, 90), [old, named], { from: { savepoint: 'blue' }, ignoreState: false })).toBe(1)
   })
 
   test('and what was kept before is passed over from then on, however far it had come', () => {
     expect(decide(marks(1, 10), [old])).toBe('offered')
     expect(decide(marks(1, 10), [old, of(kept(9, 15, 15), 1)])).toBe(9)
-    expect(lineageOf(marks(1, 10), [old, of(kept(9, 15, 15), 1)])).toBe(1)
-    // Killed before the first marks of the new lineage: its checkpoint is enough to tell.
+    expect(incarnationOf(marks(1, 10), [old, of(kept(9, 15, 15), 1)])).toBe(1)
+    // Killed before the first marks of the new incarnation: its checkpoint is enough to tell.
     expect(decide(marks(0, 95), [old, of(kept(9, 15, 15), 1)])).toBe(9)
   })
 
   test('while any other start goes on in the one there is', () => {
-    expect(lineageOf(marks(2, 10), [])).toBe(2)
-    expect(lineageOf(marks(2, 95), [of(old, 2)])).toBe(2)
-    expect(lineageOf(offered('none'), [])).toBe(0)
+    expect(incarnationOf(marks(2, 10), [])).toBe(2)
+    expect(incarnationOf(marks(2, 95), [of(old, 2)])).toBe(2)
+    expect(incarnationOf(offered('none'), [])).toBe(0)
   })
 })
 

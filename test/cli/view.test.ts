@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { eventsOf, lagOf, renderLine, renderView, type TopProduct, watermarkOf } from '../../src/cli/view.ts'
+import { lagOf, recordsRead, renderLine, renderView, type TopProduct, watermarkOf } from '../../src/cli/view.ts'
 import { somePartition, someStats } from '../../workshop/stats.ts'
 
 const NOW = Date.UTC(2025, 0, 31, 12, 0, 5)
@@ -91,6 +91,6 @@ test('a line for logs holds the same figures', () => {
 })
 
 test('the watermark is that of the slowest task, the lag the sum of what is known', () => {
-  expect([watermarkOf(stats), lagOf(stats), eventsOf(stats)]).toEqual([NOW - 5200, 42, 200_000])
+  expect([watermarkOf(stats), lagOf(stats), recordsRead(stats)]).toEqual([NOW - 5200, 42, 200_000])
   expect(watermarkOf(someStats())).toBeUndefined()
 })

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { applySchema, checkSchema } from '../../src/clickhouse/apply-schema.ts'
 import { connect, type Endpoint } from '../../src/clickhouse/connect.ts'
 import { RESULTS, ROLL_UPS, refreshStatements, schemaStatements, TABLES } from '../../src/clickhouse/schema.ts'
+import { encodeTenant } from '../../src/products/key.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
-import { encodeTenant, rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
+import { rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 
 const MINUTE = 60_000

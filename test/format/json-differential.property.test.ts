@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { exact } from '../../src/format/json-exact.ts'
 import { scan } from '../../src/format/json-scan.ts'
 import { REASONS } from '../../src/format/reasons.ts'
-import { CLICK, PRODUCT_END, PRODUCT_HASH } from '../../src/format/slot.ts'
+import { SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH } from '../../src/format/slot.ts'
 import { compareParsers } from '../../workshop/compare-parsers.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
@@ -25,9 +25,9 @@ describe('the comparison finds a fast parser that', () => {
     ['accepts everything', (bytes, start, end, slot) => scan(bytes, start, end, slot) || true, /scan accepts what exact calls/],
     ['reads on behind the end', (bytes, start, end, slot) => scan(bytes, start, end + 4, slot), /scan accepts what exact calls|differ/],
     ['is a millisecond off', spoiled((slot) => slot.time.set([slot.time[0]! + 1])), /the time is/],
-    ['takes clicks for impressions', spoiled((slot) => slot.ints.fill(0, CLICK)), /click is/],
-    ['cuts a product short', spoiled((slot) => slot.ints.set([slot.ints[PRODUCT_END]! - 1], PRODUCT_END)), /the product has/],
-    ['hashes in another way', spoiled((slot) => slot.ints.set([slot.ints[PRODUCT_HASH]! ^ 1], PRODUCT_HASH)), /the hash is/],
+    ['takes clicks for impressions', spoiled((slot) => slot.ints.fill(0, SLOT_CLICK)), /click is/],
+    ['cuts a product short', spoiled((slot) => slot.ints.set([slot.ints[SLOT_PRODUCT_END]! - 1], SLOT_PRODUCT_END)), /the product has/],
+    ['hashes in another way', spoiled((slot) => slot.ints.set([slot.ints[SLOT_PRODUCT_HASH]! ^ 1], SLOT_PRODUCT_HASH)), /the hash is/],
   ]
   test.each(faults)('%s', (_, faulty, message) => {
     const comparison = compareParsers({ count: 20_000, seed: 1, judgeEvery: 100, parsers: { scan: faulty, exact } })

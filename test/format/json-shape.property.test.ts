@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { hashProduct } from '../../src/format/hash.ts'
 import { exact } from '../../src/format/json-exact.ts'
 import { learnShape } from '../../src/format/json-shape.ts'
-import { CLICK, EventSlot, PRODUCT_END, PRODUCT_HASH, PRODUCT_START } from '../../src/format/slot.ts'
+import { EventSlot, SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from '../../src/format/slot.ts'
 import { Random } from '../../src/load/random.ts'
 import { compareParsers, shapedScan } from '../../workshop/compare-parsers.ts'
 import { compareShapes } from '../../workshop/compare-shapes.ts'
@@ -27,11 +27,11 @@ describe('a shape fits', () => {
   test('the event it was learned from, and gives product, hash, type and time', () => {
     const { fits, slot, bytes } = parse(EVENT, EVENT)
     expect(fits).toBe(true)
-    const start = slot.ints[PRODUCT_START]!
-    const end = slot.ints[PRODUCT_END]!
+    const start = slot.ints[SLOT_PRODUCT_START]!
+    const end = slot.ints[SLOT_PRODUCT_END]!
     expect(Buffer.from(bytes.subarray(start, end)).toString()).toBe('p-0001')
-    expect(slot.ints[PRODUCT_HASH]).toBe(hashProduct(bytes, start, end))
-    expect([slot.ints[CLICK], slot.time[0]]).toEqual([0, 1_700_000_000_000])
+    expect(slot.ints[SLOT_PRODUCT_HASH]).toBe(hashProduct(bytes, start, end))
+    expect([slot.ints[SLOT_CLICK], slot.time[0]]).toEqual([0, 1_700_000_000_000])
   })
 
   test.each([
@@ -89,7 +89,7 @@ test('keys may come in any order and spelling, with white space and values of an
     ' { "a" : [1, {"b": null}], "timestamp" : "1700000000001" , "eventType":"click", "userId":"u", "n":-1.5e3,\n"productId":"p" } '
   const { fits, slot } = parse(odd, odd.replace('-1.5e3', '7').replace('[1, {"b": null}]', '{}'))
   expect(fits).toBe(true)
-  expect([slot.ints[CLICK], slot.time[0]]).toEqual([1, 1_700_000_000_001])
+  expect([slot.ints[SLOT_CLICK], slot.time[0]]).toEqual([1, 1_700_000_000_001])
 })
 
 test('objects within an event belong to the shape; their keys are not the eventâ€™s', () => {
@@ -101,8 +101,8 @@ test('objects within an event belong to the shape; their keys are not the eventâ
   const learnt = nested('/shoes', '[1,{"a":[]}]')
   const { fits, slot, bytes } = parse(learnt, nested('/a/longer/one', '[]', 1_700_000_000_002))
   expect(fits).toBe(true)
-  expect([slot.ints[CLICK], slot.time[0]]).toEqual([1, 1_700_000_000_002])
-  expect(Buffer.from(bytes.subarray(slot.ints[PRODUCT_START]!, slot.ints[PRODUCT_END]!)).toString()).toBe('p')
+  expect([slot.ints[SLOT_CLICK], slot.time[0]]).toEqual([1, 1_700_000_000_002])
+  expect(Buffer.from(bytes.subarray(slot.ints[SLOT_PRODUCT_START]!, slot.ints[SLOT_PRODUCT_END]!)).toString()).toBe('p')
   expect(parse(learnt, nested('/a"', '[]')).fits).toBe(false)
   expect(parse(learnt, nested('/a', '[1')).fits).toBe(false)
   expect(parse(learnt, learnt.replace('"os":{}}}', '"os":{}}')).fits).toBe(false)
@@ -115,7 +115,7 @@ test('a product may be the last value, whatever its length', () => {
     for (const learnt of [length, 3, 16, 17]) {
       const { fits, slot, bytes } = parse(event('a'.repeat(learnt)), event('b'.repeat(length)))
       expect([length, learnt, fits]).toEqual([length, learnt, true])
-      const found = Buffer.from(bytes.subarray(slot.ints[PRODUCT_START]!, slot.ints[PRODUCT_END]!))
+      const found = Buffer.from(bytes.subarray(slot.ints[SLOT_PRODUCT_START]!, slot.ints[SLOT_PRODUCT_END]!))
       expect(found.toString()).toBe('b'.repeat(length))
     }
   }
@@ -149,11 +149,11 @@ test(`one or two bytes changed at random, seed ${SEED}`, () => {
     fitting++
     const text = Buffer.from(bytes).toString('latin1')
     expect([text, exact(bytes, 0, bytes.length, slow)]).toEqual([text, 0])
-    expect([text, fast.time[0], fast.ints[CLICK], fast.ints[PRODUCT_HASH]]).toEqual([
+    expect([text, fast.time[0], fast.ints[SLOT_CLICK], fast.ints[SLOT_PRODUCT_HASH]]).toEqual([
       text,
       slow.time[0],
-      slow.ints[CLICK],
-      slow.ints[PRODUCT_HASH],
+      slow.ints[SLOT_CLICK],
+      slow.ints[SLOT_PRODUCT_HASH],
     ])
   }
   expect(fitting).toBeGreaterThan(500)

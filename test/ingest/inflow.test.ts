@@ -129,7 +129,7 @@ describe('a task that was kept', () => {
       { ...pane, start: NOW - 10_000, end: NOW, products, impressions: Float64Array.of(1, 1), clicks: Float64Array.of(0, 0) },
     ]
     const state = { facts, products: { count: 2, bytes, starts: Uint32Array.of(0, 1, 2) }, panes } as unknown as DecodedTask
-    return bench(false, async () => new Map([[0, { lineage: 0, kept: { facts, state } }]]))
+    return bench(false, async () => new Map([[0, { incarnation: 0, kept: { facts, state } }]]))
   }
   const offer = { topicIndex: 0, partition: 0, position: 0, maxEventTime: undefined, endOffset: undefined }
   const offered = [{ ...offer, earliest: 0, latest: 9, origin: 'none' as const }]
@@ -140,7 +140,7 @@ describe('a task that was kept', () => {
     expect(kinds()).toEqual(['product 0', 'product 0', 'restore 0', 'watermark 0'])
     expect(assigned).toMatchObject([{ position: 3, maxEventTime: NOW, totals }])
     deliveries.assigned(assigned)
-    expect(owned.lowWaterMarks()).toMatchObject([{ topicIndex: 0, partition: 0, offset: 1, maxEventTime: NOW - 1, lineage: 0 }])
+    expect(owned.lowWaterMarks()).toMatchObject([{ topicIndex: 0, partition: 0, offset: 1, maxEventTime: NOW - 1, incarnation: 0 }])
   })
 
   test('and leaves before it is assigned is dropped', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { decodeOffsetMetadata, encodeOffsetMetadata, METADATA_MAX_BYTES, type OffsetMetadata } from '../../src/kafka/offset-metadata.ts'
 import { CANDIDATES_MAX } from '../../src/window/facts.ts'
 
-const NOTHING = { maxEventTime: undefined, totals: undefined, lineage: undefined, facts: undefined }
+const NOTHING = { maxEventTime: undefined, totals: undefined, incarnation: undefined, facts: undefined }
 const NO_FACTS = { topicId: undefined, idleSince: undefined, believed: undefined, candidates: undefined, windowsFrom: undefined }
 const FACTS = {
   topicId: 'vPeOCWypqUOSepEvx0cbog',
@@ -21,7 +21,7 @@ describe('of the first version', () => {
     ['{"v":1,"maxEventTime":1700000000123}', { maxEventTime: 1_700_000_000_123 }],
     ['{"v":1,"maxEventTime":-5}', { maxEventTime: -5 }],
     [`{"v":1,"maxEventTime":1700000000123,${LEDGER}}`, { maxEventTime: 1_700_000_000_123, totals: sums }],
-    [`{"v":1,${LEDGER},"lineage":2}`, { totals: sums, lineage: 2 }],
+    [`{"v":1,${LEDGER},"lineage":2}`, { totals: sums, incarnation: 2 }],
     [
       '{"v":1,"ledger":{"first":0,"read":0,"counted":0,"late":0,"invalid":{}}}',
       { totals: { ...sums, first: 0, read: 0, counted: 0, late: 0, invalid: {} } },
@@ -34,8 +34,8 @@ describe('of the first version', () => {
 describe('of this version', () => {
   test.each<[known: OffsetMetadata, text: string]>([
     [{ maxEventTime: undefined }, '{"v":1}'],
-    [{ maxEventTime: 5, lineage: 0 }, '{"v":1,"maxEventTime":5}'],
-    [{ maxEventTime: 5, lineage: 3 }, '{"v":1,"maxEventTime":5,"lineage":3}'],
+    [{ maxEventTime: 5, incarnation: 0 }, '{"v":1,"maxEventTime":5}'],
+    [{ maxEventTime: 5, incarnation: 3 }, '{"v":1,"maxEventTime":5,"lineage":3}'],
     [
       { maxEventTime: 5, totals: { first: 3, read: 18, counted: 9, late: 1, invalid: { TYPE: 2, ignored: 3, EMPTY: 3 } } },
       '{"v":1,"maxEventTime":5,"ledger":{"first":3,"read":18,"counted":9,"late":1,"invalid":{"EARLIER":5,"ignored":3}}}',
@@ -54,7 +54,7 @@ describe('of this version', () => {
 
   test('is read by the first version as it should: reasons and other terms are a map of counts, and the sum is whole', () => {
     const totals = { first: 3, read: 18, counted: 9, late: 1, invalid: { TYPE: 2, ignored: 3, EMPTY: 3 } }
-    const known = firstVersion(encodeOffsetMetadata({ maxEventTime: 5, totals, lineage: 2, facts: FACTS }))
+    const known = firstVersion(encodeOffsetMetadata({ maxEventTime: 5, totals, incarnation: 2, facts: FACTS }))
     expect(known).toMatchObject({ maxEventTime: 5, lineage: 2, totals: { first: 3, read: 18, counted: 9, late: 1 } })
     const { read, counted, late, invalid } = known!.totals!
     expect(counted + late + Object.values(invalid).reduce((sum, count) => sum + count, 0)).toBe(read)
@@ -128,7 +128,7 @@ describe('the bound', () => {
       // EARLIER, and more terms than are carried on; the sum of reasons is at most what was read.
       invalid: { TYPE: LARGEST, ...Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`abcdefghijk${'abcdef'[i]}`, LARGEST])) },
     },
-    lineage: LARGEST,
+    incarnation: LARGEST,
     facts: {
       topicId: 'z'.repeat(22),
       idleSince: LARGEST,

@@ -36,10 +36,10 @@ test('earliest, latest and timestamp disregard what is committed and know no eve
   expect(decideStart('timestamp', { ...committed, atTimestamp: undefined }).position).toBe(20)
 })
 
-test('the lineage and the facts of a mark go with its offset, and with no other start', () => {
-  const known = { maxEventTime: 5, lineage: 3, facts: { topicId: 'A'.repeat(22), idleSince: 7 } }
+test('the incarnation and the facts of a mark go with its offset, and with no other start', () => {
+  const known = { maxEventTime: 5, incarnation: 3, facts: { topicId: 'A'.repeat(22), idleSince: 7 } }
   const start = decideStart('committed', { ...facts, committed: 15, metadata: known })
-  expect([start.lineage, start.carried]).toEqual([3, { offset: 15, facts: known.facts }])
+  expect([start.incarnation, start.carried]).toEqual([3, { offset: 15, facts: known.facts }])
   for (const committed of [9, 21]) expect(decideStart('committed', { ...facts, committed, metadata: known }).carried).toBeUndefined()
   expect(decideStart('earliest', { ...facts, committed: 15, metadata: known }).carried).toBeUndefined()
 })

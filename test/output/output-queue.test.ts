@@ -2,12 +2,12 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import type { DeadLetter } from '../../src/output/dead-letter.ts'
 import { DEAD_LETTERS } from '../../src/output/output.ts'
-import { type Delivery, outputQueue } from '../../src/output/output-queue.ts'
+import { type Destination, outputQueue } from '../../src/output/output-queue.ts'
 import { letterOf, outputRecord } from '../support/output-records.ts'
 
 const silent = pino({ level: 'silent' })
 
-const queue = (delivery: Delivery, queueMaxBytes?: number) => outputQueue(delivery, DEAD_LETTERS, silent, queueMaxBytes)
+const queue = (delivery: Destination, queueMaxBytes?: number) => outputQueue(delivery, DEAD_LETTERS, silent, queueMaxBytes)
 
 /** A delivery that does what `outcomes` says, call by call, and succeeds afterwards. */
 function delivery(...outcomes: (Error | Promise<void>)[]) {

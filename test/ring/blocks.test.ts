@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import * as blocks from '../../src/ring/blocks.ts'
-import { BLOCK, createRing, EVENT_WORDS } from '../../src/ring/layout.ts'
+import { BLOCK, createRing } from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 import { Rings } from '../../src/ring/rings.ts'
 import { beginRows, passBarrier, passEnd, publishRows, readRows, rowBytesMaxOf, rowsStart } from '../../src/ring/row-blocks.ts'
+import { EVENT_WORDS } from '../../src/window/measures.ts'
 
 function setUp(bytes = 4096) {
   const ring = createRing(bytes)

@@ -2,7 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { BugError } from '../../src/assert.ts'
 import { Random } from '../../src/load/random.ts'
 import { putBarrier, putCheckpoint, putTick } from '../../src/ring/blocks.ts'
-import { BLOCK, BYTES, COUNT, createRing, KIND, LENGTH, RING_HEADER_BYTES, ringFill } from '../../src/ring/layout.ts'
+import {
+  BLOCK,
+  createRing,
+  HEADER_BYTES,
+  HEADER_COUNT,
+  HEADER_KIND,
+  HEADER_LENGTH,
+  RING_HEADER_BYTES,
+  ringFill,
+} from '../../src/ring/layout.ts'
 import { RingReader } from '../../src/ring/ring-reader.ts'
 import { RingWriter } from '../../src/ring/ring-writer.ts'
 import { Rings } from '../../src/ring/rings.ts'
@@ -175,16 +184,16 @@ describe('a reader refuses a block', () => {
   }
 
   test.each([
-    ['shorter than its header', LENGTH, 0],
-    ['shorter than its header', LENGTH, -112],
-    ['that is not aligned', LENGTH, 111],
-    ['longer than what is published', LENGTH, 120],
-    ['of an unknown kind', KIND, 13],
-    ['of an unknown kind', KIND, -1],
-    ['with more events than fit', COUNT, 53],
-    ['with a negative count', COUNT, -1],
-    ['with more bytes than fit', BYTES, 417],
-    ['with a negative number of bytes', BYTES, -1],
+    ['shorter than its header', HEADER_LENGTH, 0],
+    ['shorter than its header', HEADER_LENGTH, -112],
+    ['that is not aligned', HEADER_LENGTH, 111],
+    ['longer than what is published', HEADER_LENGTH, 120],
+    ['of an unknown kind', HEADER_KIND, 13],
+    ['of an unknown kind', HEADER_KIND, -1],
+    ['with more events than fit', HEADER_COUNT, 53],
+    ['with a negative count', HEADER_COUNT, -1],
+    ['with more bytes than fit', HEADER_BYTES, 417],
+    ['with a negative number of bytes', HEADER_BYTES, -1],
   ])('%s: word %i is %i', (_, word, value) => {
     expect(() => next((words) => void words.set([value], word))).toThrow(
       'a block lies within what is published and holds what its header says {"length":',
@@ -192,9 +201,9 @@ describe('a reader refuses a block', () => {
   })
 
   test.each([
-    ['with as many events as fit', COUNT, 52],
-    ['with as many bytes as fit', BYTES, 416],
-    ['of the last kind, and with nothing', KIND, 6],
+    ['with as many events as fit', HEADER_COUNT, 52],
+    ['with as many bytes as fit', HEADER_BYTES, 416],
+    ['of the last kind, and with nothing', HEADER_KIND, 6],
   ])('but not one %s: word %i is %i', (_, word, value) => {
     expect(next((words) => void words.set([value], word))).toBe(true)
   })

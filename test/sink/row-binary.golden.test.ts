@@ -3,8 +3,9 @@ import { applySchema } from '../../src/clickhouse/apply-schema.ts'
 import { connect } from '../../src/clickhouse/connect.ts'
 import { RESULTS } from '../../src/clickhouse/schema.ts'
 import { LIMITS } from '../../src/config/limits.ts'
+import { encodeTenant } from '../../src/products/key.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
-import { encodeTenant, rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
+import { rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
 import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 
 interface Row {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { encodeTenant, rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
+import { encodeTenant } from '../../src/products/key.ts'
+import { rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
 import { EncodedRows } from '../../src/sink/row-reader.ts'
 import { readRow } from '../../workshop/memory-run.ts'
 

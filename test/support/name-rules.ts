@@ -28,9 +28,6 @@ export const FOREIGN_NAMES: Exceptions = [
   'src/selftest/run.ts duration',
 ]
 
-/** Names that are still to get their unit. */
-export const PENDING: Exceptions = ['src/products/dictionary.ts SIZE', 'src/worker/task-state.ts lateness']
-
 /** Functions and methods with more parameters than PARAMETERS_MAX, but those of `exceptions`. */
 export function manyParameters(exceptions: Exceptions = MANY_PARAMETERS): Rule {
   return ({ path, text }) =>
@@ -97,7 +94,7 @@ const NUMBERS: readonly RegExp[] = [
  * Durations and sizes whose names do not end in their unit, in files of src; a ratio (`…Per…`) has none. Names of the
  * configuration's keys stay as they are wherever their values go: `keys` holds their paths.
  */
-export function units(keys: readonly string[], exceptions: Exceptions = [...FOREIGN_NAMES, ...PENDING]): Rule {
+export function units(keys: readonly string[], exceptions: Exceptions = FOREIGN_NAMES): Rule {
   const known = new Set(keys.flatMap((path) => [path.slice(path.lastIndexOf('.') + 1), camelCase(path)]))
   return ({ path, text }) => {
     if (!path.startsWith('src/') || path.startsWith('src/config/')) return []

@@ -3,8 +3,11 @@ import { BugError } from '../../src/assert.ts'
 import { Random } from '../../src/load/random.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../../src/window/cells.ts'
 import { type Pane, Panes } from '../../src/window/pane.ts'
+import { windowsOf } from '../../src/window/windows.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
+
+const windows = (windowSize: number) => windowsOf({ windowSize, outOfOrderness: 0, allowedLateness: 0 })
 
 /** Pairs (id << 1 | click, time - base). */
 function events(...pairs: [id: number, click: 0 | 1, relative: number][]): Int32Array {
@@ -16,7 +19,7 @@ const clicksOf = ({ directory, counts }: Pane, id: number) => counts[cellOf(dire
 
 describe('panes', () => {
   test('count impressions and clicks per product and window, in any order of times', () => {
-    const panes = new Panes(10_000)
+    const panes = new Panes(windows(10_000))
     panes.add(events([0, 0, 0], [1, 1, 9_999], [0, 0, 10_000], [0, 1, -1], [0, 0, 5]), 0, 5, 1_000_000)
     const found = panes.open.map((pane) => {
       const cells = [0, 1].flatMap((id) => [impressionsOf(pane, id), clicksOf(pane, id)])
@@ -30,7 +33,7 @@ describe('panes', () => {
   })
 
   test('make room for more products without losing counts, or totals that were emitted', () => {
-    const panes = new Panes(10)
+    const panes = new Panes(windows(10))
     panes.reserve(PAGE_IDS)
     panes.add(events([PAGE_IDS - 1, 1, 0]), 0, 1, 0)
     const pane = panes.open[0]!
@@ -46,7 +49,7 @@ describe('panes', () => {
   })
 
   test('have memory only for the products that lie near one that was counted', () => {
-    const panes = new Panes(10)
+    const panes = new Panes(windows(10))
     panes.reserve(10_000_000)
     panes.add(events([0, 0, 0], [5_000_000, 0, 0], [9_999_999, 1, 0]), 0, 3, 0)
     const pane = panes.open[0]!
@@ -55,7 +58,7 @@ describe('panes', () => {
   })
 
   test('use the memory of purged ones again, cleared', () => {
-    const panes = new Panes(10)
+    const panes = new Panes(windows(10))
     panes.add(events([3, 0, 0]), 0, 1, 0)
     const first = panes.open[0]!
     const totals = first.startEmitting().fill(7)
@@ -69,7 +72,7 @@ describe('panes', () => {
   })
 
   test('give memory back that a burst of products took', () => {
-    const panes = new Panes(10)
+    const panes = new Panes(windows(10))
     panes.reserve(PAGE_IDS * 100)
     for (let page = 0; page < 100; page++) panes.add(events([page * PAGE_IDS, 0, 0]), 0, 1, 0)
     const sizes: number[] = []
@@ -85,7 +88,7 @@ describe('panes', () => {
 
   test(`count like a Map, whatever the products and the order of windows, seed ${SEED}`, () => {
     const random = new Random(SEED)
-    const panes = new Panes(10, 3000)
+    const panes = new Panes(windows(10), 3000)
     const model = new Map<string, number>()
     for (let block = 0; block < 400; block++) {
       const most = 1 + random.below(60_000)
@@ -113,7 +116,7 @@ describe('panes', () => {
   })
 
   test('are never purged while they hold something that was not emitted', () => {
-    const panes = new Panes(10)
+    const panes = new Panes(windows(10))
     panes.add(events([3, 0, 0]), 0, 1, 0)
     expect(() => panes.purge(panes.open[0]!)).toThrow(BugError)
   })
@@ -123,14 +126,14 @@ describe('panes', () => {
     [10, false],
     [11, true],
   ])('of %i events with a limit of 10 are wide: %s', (count, wide) => {
-    const panes = new Panes(10, 10)
+    const panes = new Panes(windows(10), 10)
     for (let i = 0; i < count; i++) panes.add(events([1, 0, 0]), 0, 1, 0)
     const pane = panes.open[0]!
     expect([pane.counts instanceof Float64Array, impressionsOf(pane, 1), pane.total]).toEqual([wide, count, count])
   })
 
   test('know which products they hold', () => {
-    const panes = new Panes(10)
+    const panes = new Panes(windows(10))
     panes.add(events([1, 1, 0]), 0, 1, 0)
     expect([panes.holds(0), panes.holds(1)]).toEqual([false, true])
   })

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { BugError } from '../../src/assert.ts'
 import type { Pane } from '../../src/window/pane.ts'
+import { windowsOf } from '../../src/window/windows.ts'
 import { TaskState } from '../../src/worker/task-state.ts'
 
 /** Windows of 10 ms, lateness 5; `emit` does what the real one does to a pane. */
 function stateOf() {
-  const state = new TaskState(0, 10)
+  const state = new TaskState(0, windowsOf({ windowSize: 10, outOfOrderness: 0, allowedLateness: 5 }))
   state.addProduct(0, Buffer.from('p'), 0, 1)
   const emitted: string[] = []
   const emit = (_: TaskState, pane: Pane) => {
@@ -20,29 +21,29 @@ function stateOf() {
 
 test("a task's watermark may stay where it is, and never falls", () => {
   const { state, emit } = stateOf()
-  state.onWatermark(10, 5, emit)
-  state.onWatermark(10, 5, emit)
-  expect(() => state.onWatermark(9, 5, emit)).toThrow('a task\'s watermark never falls {"task":0,"watermark":9,"last":10}')
+  state.onWatermark(10, emit)
+  state.onWatermark(10, emit)
+  expect(() => state.onWatermark(9, emit)).toThrow('a task\'s watermark never falls {"task":0,"watermark":9,"last":10}')
 })
 
 describe('a window is emitted', () => {
   test('when the watermark reaches its end, once', () => {
     const { state, emit, add, since } = stateOf()
     add(1)
-    state.onWatermark(9, 5, emit)
+    state.onWatermark(9, emit)
     expect(since()).toEqual([])
-    state.onWatermark(10, 5, emit)
-    state.onWatermark(11, 5, emit)
+    state.onWatermark(10, emit)
+    state.onWatermark(11, emit)
     expect(since()).toEqual(['0:1'])
   })
 
   test('again after a late change, at the next tick, not before and only once', () => {
     const { state, emit, add, since } = stateOf()
     add(1)
-    state.onWatermark(10, 5, emit)
+    state.onWatermark(10, emit)
     add(2)
     add(3)
-    state.onWatermark(12, 5, emit)
+    state.onWatermark(12, emit)
     expect(since()).toEqual(['0:1'])
     state.onTick(emit)
     state.onTick(emit)
@@ -59,9 +60,9 @@ describe('a window is emitted', () => {
   test('a last time when it is purged, if it changed', () => {
     const { state, emit, add, since } = stateOf()
     add(1)
-    state.onWatermark(10, 5, emit)
+    state.onWatermark(10, emit)
     add(2)
-    state.onWatermark(15, 5, emit)
+    state.onWatermark(15, emit)
     expect(since()).toEqual(['0:1', '0:2'])
     expect(state.panes.open).toEqual([])
   })
@@ -69,7 +70,7 @@ describe('a window is emitted', () => {
   test('at once when the watermark passes end and lateness in one step', () => {
     const { state, emit, add, since } = stateOf()
     add(1)
-    state.onWatermark(100, 5, emit)
+    state.onWatermark(100, emit)
     expect([since(), state.panes.open]).toEqual([['0:1'], []])
   })
 
@@ -98,7 +99,7 @@ describe('a product', () => {
     const { state, emit, add } = stateOf()
     add(1)
     expect(() => state.removeProduct(0)).toThrow(BugError)
-    state.onWatermark(100, 5, emit)
+    state.onWatermark(100, emit)
     state.removeProduct(0)
     expect(state.products.size).toBe(0)
   })

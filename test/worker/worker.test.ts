@@ -15,7 +15,8 @@ function setUp() {
   const writer = new RingWriter(input)
   const reader = new RingReader(input)
   const stats = createWorkerStats()
-  const job = { worker: 0, input, output, stats, windowSize: 10_000, allowedLateness: 5_000, tenant: 'default', revision: 0 }
+  const windows = { windowSize: 10_000, outOfOrderness: 0, allowedLateness: 5_000 }
+  const job = { worker: 0, input, output, stats, windows, tenant: 'default', revision: 0 }
   const worker = new WindowWorker(job, reader)
   const work = () => {
     while (reader.next()) worker.step()
