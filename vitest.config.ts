@@ -1,10 +1,16 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { suitesOf } from './test/support/suites.ts'
+
+// As bin/ctr.js does it: compiled code is kept for the next process, which saves half the CPU of a start. Test files, engines and threads
+// inherit it.
+process.env.NODE_COMPILE_CACHE ||= join(tmpdir(), 'node-compile-cache')
+
+const { unit, servers } = suitesOf(import.meta.dirname)
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // One plain broker for the whole run; tests that break theirs start their own.
-    globalSetup: ['test/support/broker-setup.ts'],
     setupFiles: ['test/support/coverage-setup.ts'],
     pool: 'forks',
     // Brokers, engines and worker threads share the cores of a small machine.
@@ -13,5 +19,10 @@ export default defineConfig({
     hookTimeout: 180_000,
     // Node runs the TypeScript itself, as it does in production.
     experimental: { viteModuleRunner: false },
+    projects: [
+      { extends: true, test: { name: 'unit', include: [...unit] } },
+      // One plain broker and one ClickHouse for the whole run; tests that break theirs start their own.
+      { extends: true, test: { name: 'servers', include: [...servers], globalSetup: ['test/support/servers-setup.ts'] } },
+    ],
   },
 })

@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { endWithUs } from './kafka-broker.ts'
 import type { Usage } from './usage.ts'
 
 /** Of a process that ended; `usage` is undefined when it had no time to write it (SIGKILL), or is not ours to preload. */
@@ -106,6 +105,16 @@ export async function finished(name: string, child: Child, maxMs: number): Promi
   if (code === 0) return ended
   const how = signal === 'SIGKILL' ? `ended by SIGKILL (it has ${maxMs / 1000} s)` : `ended with ${code ?? signal}`
   throw new Error(`${name} ${how}:\n${stderr.join('\n')}`)
+}
+
+/** A shell that waits for our end of its pipe to close, however we die, and then ends the child. It goes when the child goes first. */
+export function endWithUs(child: ChildProcess): void {
+  const guard = spawn('sh', ['-c', 'cat > /dev/null; kill -9 "$0" 2> /dev/null', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  guard.unref()
+  child.once('exit', () => guard.kill('SIGKILL'))
 }
 
 /** Ends all children that still run. */

@@ -11,8 +11,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { sleep } from '../src/clock.ts'
+import { endWithUs } from './child.ts'
 import { gone, type TestClickHouse } from './clickhouse.ts'
-import { endWithUs } from './kafka-broker.ts'
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const WAIT_MS = 30_000

@@ -14,6 +14,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import kafkajs from 'kafkajs'
 import { mendKafkajs } from '../src/kafka/kafkajs-adapter.ts'
+import { endWithUs } from './child.ts'
+import { dockerAnswers } from './docker.ts'
 import { KAFKA_VERSION, kafkaJars } from './kafka-jars.ts'
 import { createAuthority } from './tls.ts'
 
@@ -163,16 +165,6 @@ async function jarBroker(options: BrokerOptions, ports: Ports, files: Files): Pr
   }
 }
 
-/** A shell that waits for our end of its pipe to close, however we die, and then ends the broker. It goes when the broker goes first. */
-export function endWithUs(broker: ChildProcess): void {
-  const guard = spawn('sh', ['-c', 'cat > /dev/null; kill -9 "$0" 2> /dev/null', String(broker.pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  })
-  guard.unref()
-  broker.once('exit', () => guard.kill('SIGKILL'))
-}
-
 /** The same ports inside and outside the container, so that what the broker advertises is what a client reaches. */
 async function dockerBroker(options: BrokerOptions, ports: Ports, files: Files): Promise<Broker> {
   const { GenericContainer, Wait } = await import('testcontainers')
@@ -225,13 +217,6 @@ async function dockerBroker(options: BrokerOptions, ports: Ports, files: Files):
 
 function segmentPath(data: string, topic: string, partition: number): string {
   return join(data, `${topic}-${partition}`, '00000000000000000000.log')
-}
-
-async function dockerAnswers(): Promise<boolean> {
-  return run('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 5_000 }).then(
-    () => true,
-    () => false,
-  )
 }
 
 function propertiesText(options: BrokerOptions, ports: Ports, place: { host: string; data: string; keystorePath: string }): string {

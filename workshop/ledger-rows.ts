@@ -20,7 +20,7 @@ interface Totals {
 export async function ledgerFaults(
   clickhouse: TestClickHouse,
   ledgers: ReadonlyMap<string, OracleLedger>,
-  { database = 'ctr', tenant = 'default' } = {},
+  { database = clickhouse.endpoint.database, tenant = 'default' } = {},
 ): Promise<string[]> {
   const faults: string[] = []
   const rows = await clickhouse.rows<Totals>(

@@ -1,27 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { VERSION_UNIT } from '../../src/sink/row-binary.ts'
 import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ClickHouseProxy, startProxy } from '../../workshop/clickhouse-proxy.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 const NEVER = 253_402_300_799_999
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 let gate: ClickHouseProxy
 let run: SinkRun
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(async () => {
   gate = await startProxy(clickhouse.endpoint.url)
-  endpoint = { ...clickhouse.endpoint, database: `ledger_${count++}`, url: gate.url }
+  endpoint = { ...clickhouse.own('ledger'), url: gate.url }
 })
 afterEach(async () => {
   await run.sink.stop()
