@@ -9,8 +9,11 @@ process.env.NODE_COMPILE_CACHE ||= join(tmpdir(), 'node-compile-cache')
 
 const { unit, servers } = suitesOf(import.meta.dirname)
 
-export default defineConfig({
+export default defineConfig(({ mode }) => ({
   test: {
+    reporters: ['default', './test/support/slowest-reporter.ts'],
+    // npm run test:unit repeats tests of random input less often (test/support/effort.ts).
+    provide: { short: mode === 'short' },
     setupFiles: ['test/support/coverage-setup.ts'],
     pool: 'forks',
     // Brokers, engines and worker threads share the cores of a small machine.
@@ -25,4 +28,4 @@ export default defineConfig({
       { extends: true, test: { name: 'servers', include: [...servers], globalSetup: ['test/support/servers-setup.ts'] } },
     ],
   },
-})
+}))

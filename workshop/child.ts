@@ -1,4 +1,4 @@
-/** Processes that a bench starts: measured to their end, and ended when the bench goes first, however it goes. */
+/** Processes that benches and tests start: heard and measured to their end, and ended when who started them goes first, however it goes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -22,11 +22,13 @@ export interface Ended {
 export interface Child {
   readonly process: ChildProcess
   readonly pid: number
+  /** What it has written to stdout so far. */
+  readonly stdout: string
   readonly ended: Promise<Ended>
 }
 
 export interface ChildOptions {
-  /** Where its usage goes. */
+  /** Where it writes what it has used, with startChild. */
   readonly folder: string
   readonly execArgv?: readonly string[]
   /** A command and its arguments that run Node, such as a profiler. */
@@ -34,6 +36,9 @@ export interface ChildOptions {
   readonly onErrorLine?: (line: string) => void
   /** With a channel for messages. */
   readonly ipc?: boolean
+  /** Where it runs, and variables over ours. */
+  readonly cwd?: string
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 const STDERR_LINES_MAX = 60
@@ -62,7 +67,8 @@ export function startProgram(command: string, args: readonly string[], options: 
   const began = performance.now()
   const child = spawn(command, args, {
     stdio: options.ipc === true ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CTR_BENCH_USAGE: usageFile },
+    env: { ...process.env, CTR_BENCH_USAGE: usageFile, ...options.environment },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
   running.add(child)
   endWithUs(child)
@@ -86,7 +92,14 @@ export function startProgram(command: string, args: readonly string[], options: 
     return { code, signal, wallSeconds: (exitedAt - began) / 1000, usage: readUsage(usageFile), stdout, stderr }
   })
   ended.catch(() => {})
-  return { process: child, pid: child.pid ?? 0, ended }
+  return {
+    process: child,
+    pid: child.pid ?? 0,
+    ended,
+    get stdout() {
+      return stdout
+    },
+  }
 }
 
 /** Waits for a child of startChild that should end by itself with exit code 0; throws with what it said when it doesn't. */

@@ -1,6 +1,7 @@
 /** `ctr run` as a process of its own on the stand, configured as by default but for the addresses and what `sets` say. */
 import { join } from 'node:path'
 import { type Child, startChild } from './child.ts'
+import { type LogLine, readLog } from './log-line.ts'
 import type { Stand } from './stand.ts'
 
 export interface EngineOptions {
@@ -19,14 +20,6 @@ export interface EngineOptions {
   readonly under?: readonly string[]
   /** Gets every line of its log. */
   readonly onLog?: (line: LogLine) => void
-}
-
-/** A line of the engine's log. */
-export interface LogLine {
-  readonly msg?: string
-  readonly state?: string
-  readonly time?: number | string
-  readonly [field: string]: unknown
 }
 
 /** When the pipeline said so, ms since the epoch. */
@@ -69,6 +62,7 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
     under: options.under ?? [],
     onErrorLine: (line) => {
       const log = readLog(line)
+      if (log === undefined) return
       options.onLog?.(log)
       const { state, time } = log
       if (state !== undefined && time !== undefined) times.set(state, new Date(time).getTime())
@@ -84,19 +78,11 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
       return times.get('draining')
     },
   }
-  return { ...child, milestones, consuming }
+  return Object.assign(child, { milestones, consuming })
 }
 
 function clickhouseSets({ clickhouse }: Stand, url: string | undefined): string[] {
   if (url === undefined) return [`clickhouse.embedded=${clickhouse.directory}`]
   const { username, password } = clickhouse.endpoint
   return [`clickhouse.url=${url}`, `clickhouse.username=${username}`, `clickhouse.password=${password}`]
-}
-
-function readLog(line: string): LogLine {
-  try {
-    return JSON.parse(line) as LogLine
-  } catch {
-    return {} // a complaint in words
-  }
 }

@@ -12,6 +12,8 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 /** The version the tests run against. */
 export const KAFKA_VERSION = '4.1.0'
+/** In the jars' folder: the broker's classes as the JVM wants them in memory. */
+export const ARCHIVE = 'broker.jsa'
 const FETCH_MAX_MS = 240_000
 
 const REMEDY =

@@ -17,7 +17,7 @@ export interface Stand {
 export async function withStand<T>(body: (stand: Stand) => Promise<T>, properties: Record<string, string> = {}): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'ctr-stand-'))
   const starting = {
-    broker: startBroker({ own: true, properties }),
+    broker: startBroker({ own: true, lasting: true, properties }),
     clickhouse: startEmbedded(),
   }
   const interrupted = new Promise<never>((_, reject) => {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { readEvent, rowKey, SelftestOracle } from '../../src/selftest/oracle.ts'
 import { EventMutator, MUTATED_MAX_BYTES } from '../../workshop/mutate.ts'
 import { judge, ORACLE_DEFAULTS, type OracleOptions, runOracle } from '../../workshop/oracle.ts'
+import { expectSame } from '../support/expect-same.ts'
 import { makeRecords } from '../support/records.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
@@ -19,7 +20,7 @@ test.each([1, SEED])('both say the same of events with every freedom and fault: 
     const want = theirs.valid
       ? { product: theirs.product, kind: theirs.click ? 'clicks' : 'impressions', time: theirs.time }
       : theirs.reason
-    expect(ours, Buffer.from(value).toString()).toEqual(want)
+    expectSame(ours, want, () => Buffer.from(value).toString())
     const reason = typeof ours === 'string' ? ours : 'VALID'
     reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
   }
@@ -65,7 +66,7 @@ test('both come to the same rows and ledgers, whatever the window and the rules 
     for (const record of lists.flat()) ours.add({ ...record, time: record.recordTimestamp })
     expect(ours.rows.size).toBe(theirs.rows.size)
     for (const { product, windowStart, task, impressions, clicks } of theirs.rows.values()) {
-      expect(ours.rows.get(rowKey(product, windowStart, task))).toEqual({ product, windowStart, task, impressions, clicks })
+      expectSame(ours.rows.get(rowKey(product, windowStart, task)), { product, windowStart, task, impressions, clicks })
     }
     for (const [name, { read, counted, late, invalid }] of theirs.ledgers) {
       const ledger = ours.ledgers.get(name)

@@ -4,11 +4,12 @@
  */
 import './virtual-time.ts'
 import { describe, expect, test } from 'vitest'
+import { repetitions } from '../support/effort.ts'
 import { FOUND_SEEDS } from './found-seeds.ts'
 import { simulate } from './simulate.ts'
 import { MUTATIONS } from './world.ts'
 
-const SHORT_SET = 60
+const SHORT_SET = repetitions(60, 6)
 const LOG_LINES = 40
 /** A mutation is noticed within so many seeds; most are within five. */
 const SEEDS_MAX = 200
