@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import LongestFirst from './test/support/longest-first.ts'
 import { suitesOf } from './test/support/suites.ts'
 
 // As bin/ctr.js does it: compiled code is kept for the next process, which saves half the CPU of a start. Test files, engines and threads
@@ -15,6 +16,7 @@ export default defineConfig(({ mode }) => ({
     // npm run test:unit repeats tests of random input less often (test/support/effort.ts).
     provide: { short: mode === 'short' },
     setupFiles: ['test/support/coverage-setup.ts'],
+    sequence: { sequencer: LongestFirst },
     pool: 'forks',
     // Brokers, engines and worker threads share the cores of a small machine.
     maxWorkers: 2,
