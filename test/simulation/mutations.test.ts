@@ -3,6 +3,7 @@
  */
 import './virtual-time.ts'
 import { expect, test } from 'vitest'
+import { repetitions } from '../support/effort.ts'
 import { simulate } from './simulate.ts'
 import { MUTATIONS } from './world.ts'
 
@@ -11,7 +12,7 @@ const SEEDS_MAX = 200
 /** Beside others on a small machine. */
 const TIMEOUT_MS = 300_000
 
-test.each(MUTATIONS)(
+test.each(MUTATIONS.slice(0, repetitions(MUTATIONS.length, 3)))(
   'what is broken is noticed: %s',
   async (mutation) => {
     let seed = 1
