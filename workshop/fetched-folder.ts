@@ -7,7 +7,7 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
-/** The folder's path, below XDG_CACHE_HOME or else the system's temporary folder; `fill` puts everything into a folder that is to become it. */
+/** The folder's path, in XDG_CACHE_HOME or the system's temporary folder. `fill` puts everything into a folder that is to become it. */
 export async function fetchedFolder(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
   const home = process.env.XDG_CACHE_HOME
   const folder = join(home === undefined || home === '' ? tmpdir() : home, name)

@@ -1,6 +1,6 @@
 /**
- * Vitest's order of files: folders that take longest first, so that no long file is left alone on one core at the end. Vitest knows how long
- * files took only where it has run before.
+ * Vitest's order of files: folders that take longest first, so that no long file is left alone on one core at the end. Vitest itself knows
+ * how long files take only where it has run before.
  */
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
