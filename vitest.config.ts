@@ -8,7 +8,7 @@ import { suitesOf } from './test/support/suites.ts'
 // inherit it.
 process.env.NODE_COMPILE_CACHE ||= join(tmpdir(), 'node-compile-cache')
 
-const { unit, servers } = suitesOf(import.meta.dirname)
+const { unit, alone, servers } = suitesOf(import.meta.dirname)
 
 export default defineConfig(({ mode }) => ({
   test: {
@@ -25,7 +25,8 @@ export default defineConfig(({ mode }) => ({
     // Node runs the TypeScript itself, as it does in production.
     experimental: { viteModuleRunner: false },
     projects: [
-      { extends: true, test: { name: 'unit', include: [...unit] } },
+      { extends: true, test: { name: 'unit', include: [...unit], isolate: false } },
+      { extends: true, test: { name: 'alone', include: [...alone] } },
       // One plain broker and one ClickHouse for the whole run; tests that break theirs start their own.
       { extends: true, test: { name: 'servers', include: [...servers], globalSetup: ['test/support/servers-setup.ts'] } },
     ],

@@ -3,13 +3,14 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { slowest } from './support/slowest-reporter.ts'
-import { STARTERS, startsServers, suitesOf } from './support/suites.ts'
+import { reaches, STARTERS, suitesOf } from './support/suites.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 test('every test file is in one of the suites, and all that starts a server is where it is said to be', () => {
-  const { unit, servers } = suitesOf(root)
-  expect(new Set([...unit, ...servers]).size).toBe(unit.length + servers.length)
+  const { unit, alone, servers } = suitesOf(root)
+  expect(new Set([...unit, ...alone, ...servers]).size).toBe(unit.length + alone.length + servers.length)
+  expect(alone).toEqual(['test/simulation/mutations.test.ts', 'test/simulation/simulation.test.ts'])
   expect(unit).toContain('test/suites.test.ts')
   expect(servers.filter((path) => path.startsWith('test/integration/')).length).toBeGreaterThan(5)
   expect(unit.filter((path) => path.startsWith('test/integration/'))).toEqual([])
@@ -33,7 +34,7 @@ test.each([
     ['test/support/by-one.ts', "import './by-two.ts'\nimport { tmpfs } from './tmpfs.ts'"],
     ['test/support/types-only.ts', "import type { TestClickHouse } from '../../workshop/clickhouse.ts'"],
   ])
-  expect(startsServers(path, texts)).toBe(expected)
+  expect(reaches(path, STARTERS, texts)).toBe(expected)
 })
 
 test('the slowest ten files are named, slowest first', () => {

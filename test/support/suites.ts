@@ -19,9 +19,14 @@ export const STARTERS: readonly string[] = [
   'workshop/stand.ts',
 ]
 
+/** What changes its process for good: test files that import it have one of their own. Other unit tests share theirs: half the CPU. */
+const CHANGES_PROCESS: readonly string[] = ['test/simulation/virtual-time.ts']
+
 /** Paths of test files, relative to the root. */
 export interface Suites {
   readonly unit: readonly string[]
+  /** Unit tests too, each in a process of its own. */
+  readonly alone: readonly string[]
   readonly servers: readonly string[]
 }
 
@@ -31,20 +36,24 @@ export function suitesOf(root: string): Suites {
   const paths = names.map((name) => `test/${name.replaceAll('\\', '/')}`).toSorted()
   const texts = new Map(paths.map((path) => [path, readFileSync(join(root, path), 'utf8')]))
   const tests = paths.filter((path) => path.endsWith('.test.ts'))
-  const { unit = [], servers = [] } = Object.groupBy(tests, (path) => (startsServers(path, texts) ? 'servers' : 'unit'))
-  return { unit, servers }
+  const suiteOf = (path: string) => {
+    if (reaches(path, STARTERS, texts)) return 'servers'
+    return reaches(path, CHANGES_PROCESS, texts) ? 'alone' : 'unit'
+  }
+  const { unit = [], alone = [], servers = [] } = Object.groupBy(tests, suiteOf)
+  return { unit, alone, servers }
 }
 
 /**
- * Whether a test file imports a starter, itself or through other files of test (`texts`, by path); types don't count. What bench and perf
- * import doesn't either: their tests call parts of them that need no server.
+ * Whether a test file imports one of `wanted`, itself or through other files of test (`texts`, by path); types don't count. What bench and
+ * perf import doesn't either: their tests call parts of them that need no server.
  */
-export function startsServers(path: string, texts: ReadonlyMap<string, string>): boolean {
+export function reaches(path: string, wanted: readonly string[], texts: ReadonlyMap<string, string>): boolean {
   const seen = new Set<string>()
-  const reaches = (file: string): boolean => {
+  const look = (file: string): boolean => {
     seen.add(file)
     const targets = importsOf(texts.get(file) ?? '').flatMap(({ from, typeOnly }) => (typeOnly ? [] : (targetOf(file, from) ?? [])))
-    return targets.some((target) => STARTERS.includes(target) || (texts.has(target) && !seen.has(target) && reaches(target)))
+    return targets.some((target) => wanted.includes(target) || (texts.has(target) && !seen.has(target) && look(target)))
   }
-  return reaches(path)
+  return look(path)
 }
