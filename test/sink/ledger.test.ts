@@ -155,7 +155,7 @@ test('windows of a long catch-up go in several inserts', async () => {
 })
 
 test('rows that are stuck do not hold the ledger up, and the ledger does not hold up rows', async () => {
-  await start({ maxRetries: 0, requestTimeout: '300ms' })
+  await start({ maxRetries: 0, requestTimeout: '1s' })
   gate.concerned = /^INSERT INTO ctr_results/
   gate.fault = { kind: 'hang' }
   await run.rows(0, [{ product: 'a', start: T0, impressions: 1, clicks: 0 }])
