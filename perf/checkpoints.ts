@@ -12,10 +12,11 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { sleep } from '../src/clock.ts'
 import { success } from '../workshop/child.ts'
-import { type EngineOptions, type LogLine, startEngine } from '../workshop/engine.ts'
+import { type EngineOptions, startEngine } from '../workshop/engine.ts'
 import { BACKLOG_FROM, startLoad, TOPICS } from '../workshop/load.ts'
+import type { LogLine } from '../workshop/log-line.ts'
 import { scriptOptions } from '../workshop/options.ts'
-import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { conclude, place, table } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
@@ -91,10 +92,7 @@ async function main(stand: Stand): Promise<number> {
     with: with_,
     faults,
   }
-  console.log(`${describePlace(report.place)}\n\n${render(report)}`)
-  for (const fault of faults) console.error(`WRONG: ${fault}`)
-  if (options.json !== '') writeJson(options.json, report)
-  return faults.length === 0 ? 0 : 1
+  return conclude(report, render(report), options.json)
 }
 
 function engineOptions(database: string, storage: string): EngineOptions {

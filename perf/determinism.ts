@@ -14,7 +14,7 @@ import { type Engine, type EngineOptions, startEngine } from '../workshop/engine
 import { BACKLOG_FROM, startLoad, TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
 import { rowsHash } from '../workshop/oracle.ts'
-import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { conclude, place, table } from '../workshop/report.ts'
 import { readRows } from '../workshop/result-rows.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
@@ -60,10 +60,7 @@ async function main(stand: Stand): Promise<number> {
   const rows = outcomes.map(
     ({ workers, kills, pods, hash }) => [`${workers} workers, ${kills} kills, ${pods} pods`, hash.slice(0, 16)] as const,
   )
-  console.log(`${describePlace(report.place)}\n\n${table(['way', 'hash of all rows'], rows)}`)
-  for (const fault of faults) console.error(`WRONG: ${fault}`)
-  if (options.json !== '') writeJson(options.json, report)
-  return faults.length === 0 ? 0 : 1
+  return conclude(report, table(['way', 'hash of all rows'], rows), options.json)
 }
 
 async function read(stand: Stand, { workers, kills, pods }: Way, database: string, random: Random): Promise<Outcome> {

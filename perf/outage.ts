@@ -14,7 +14,7 @@ import { type ClickHouseProxy, startProxy } from '../workshop/clickhouse-proxy.t
 import { type EngineOptions, startEngine } from '../workshop/engine.ts'
 import { startLoad, TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
-import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { conclude, place, table } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
@@ -99,10 +99,7 @@ async function main(stand: Stand): Promise<number> {
     looks,
     faults,
   }
-  console.log(`${describePlace(report.place)}\n\n${render(report)}`)
-  for (const fault of faults) console.error(`WRONG: ${fault}`)
-  if (options.json !== '') writeJson(options.json, report)
-  return faults.length === 0 ? 0 : 1
+  return conclude(report, render(report), options.json)
 }
 
 async function close(proxy: ClickHouseProxy): Promise<void> {

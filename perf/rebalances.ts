@@ -16,7 +16,7 @@ import { success } from '../workshop/child.ts'
 import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
 import { type Load, startLoad, TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
-import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { conclude, place, table } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { endBy, unlessFailed } from './lives.ts'
 import { consuming, type Pod, startAgain, startPod } from './pods.ts'
@@ -98,10 +98,7 @@ async function main(stand: Stand): Promise<number> {
     tasksMoved: dealsOf().reduce((sum, { moved }) => sum + moved, 0),
     faults,
   }
-  console.log(`${describePlace(report.place)}\n\n${render(report)}`)
-  for (const fault of faults) console.error(`WRONG: ${fault}`)
-  if (options.json !== '') writeJson(options.json, report)
-  return faults.length === 0 ? 0 : 1
+  return conclude(report, render(report), options.json)
 }
 
 function draw(random: Random): Kind {

@@ -14,7 +14,7 @@ import { success } from '../workshop/child.ts'
 import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
 import { startLoad, TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
-import { describePlace, place, quantile, table, writeJson } from '../workshop/report.ts'
+import { conclude, place, quantile, table } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { faultsOf, judgeStand } from './verdict.ts'
 
@@ -60,20 +60,13 @@ async function main(stand: Stand): Promise<number> {
   if (verdict.records !== sent.events) faults.push(`${verdict.records} records in the topics, ${sent.events} were sent`)
   const report = { place: place(), options, events: sent.events, rowsDiffering: verdict.difference.count, recoveries, faults }
   const [p50, max] = [quantile(recoveries, 0.5), Math.max(...recoveries)]
-  console.log(
-    `${describePlace(report.place)}\n\n${table(
-      ['kills', String(options.kills)],
-      [
-        ['events', String(sent.events)],
-        ['SIGKILL to first new row, ms, median', p50.toFixed(0)],
-        ['  at most', max.toFixed(0)],
-        ['rows differing from the oracle', String(verdict.difference.count)],
-      ],
-    )}`,
-  )
-  for (const fault of faults) console.error(`WRONG: ${fault}`)
-  if (options.json !== '') writeJson(options.json, report)
-  return faults.length === 0 ? 0 : 1
+  const figures = [
+    ['events', String(sent.events)],
+    ['SIGKILL to first new row, ms, median', p50.toFixed(0)],
+    ['  at most', max.toFixed(0)],
+    ['rows differing from the oracle', String(verdict.difference.count)],
+  ]
+  return conclude(report, table(['kills', String(options.kills)], figures), options.json)
 }
 
 async function running(engine: Engine): Promise<void> {

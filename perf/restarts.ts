@@ -17,7 +17,7 @@ import { success } from '../workshop/child.ts'
 import { type Engine, type EngineOptions, startEngine } from '../workshop/engine.ts'
 import { type Load, startLoad, TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
-import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { conclude, place, table } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import { peakRssOf } from '../workshop/usage.ts'
 import { endBy, unlessFailed, within } from './lives.ts'
@@ -94,10 +94,7 @@ async function main(stand: Stand): Promise<number> {
     lives,
     faults,
   }
-  console.log(`${describePlace(report.place)}\n\n${render(report)}`)
-  for (const fault of faults) console.error(`WRONG: ${fault}`)
-  if (options.json !== '') writeJson(options.json, report)
-  return faults.length === 0 ? 0 : 1
+  return conclude(report, render(report), options.json)
 }
 
 function shuffledEnds(random: Random): Life['end'][] {

@@ -17,14 +17,12 @@ import { type EngineOptions, startEngine } from '../workshop/engine.ts'
 import { createTopics } from '../workshop/kafka-harness.ts'
 import { type Load, startLoad, TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
-import type { OracleRecord } from '../workshop/oracle.ts'
-import { describePlace, place, table, writeJson } from '../workshop/report.ts'
+import { conclude, place, table } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
-import { Closings } from './closings.ts'
-import { faultsOfDelays, generatedTime, measureDelays, type Quantiles, quantileLine, quantiles, type Sample } from './emit-delay.ts'
+import { type Quantiles, quantileLine, quantiles, type Sample } from './emit-delay.ts'
+import { judgeDelays } from './judge-delays.ts'
 import { endBy, unlessFailed } from './lives.ts'
 import { consuming, type Pod, startAgain, startPod } from './pods.ts'
-import { faultsOf, judgeStand } from './verdict.ts'
 import { watchWindows } from './watch.ts'
 
 const PARTITIONS = 6
@@ -81,14 +79,8 @@ async function main(stand: Stand): Promise<number> {
   await Promise.all(engines().map((engine) => endBy(engine, 'SIGTERM')))
   await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), END_MAX_MS)
 
-  const closings = new Closings({ topics: TOPICS, windowSize, outOfOrderness: OUT_OF_ORDERNESS_MS })
-  const show = ({ topic, partition, recordTimestamp, value }: OracleRecord) =>
-    closings.add(topic, partition, generatedTime(value), recordTimestamp)
-  const verdict = await judgeStand(stand, database, show, { windowSize })
-  const faults = faultsOf(verdict)
-  if (verdict.counted !== sent.events) faults.push(`the oracle counts ${verdict.counted} events, ${sent.events} were sent`)
-  const delays = measureDelays(verdict.rows, closings, watch)
-  faults.push(...faultsOfDelays(delays))
+  const ran = { database, windowSize, outOfOrderness: OUT_OF_ORDERNESS_MS, watch, sent: sent.events }
+  const { verdict, delays, faults } = await judgeDelays(stand, ran)
   const { calm, rolling } = sortOut(delays.samples, restarts)
   const report = {
     place: place(),
@@ -106,10 +98,7 @@ async function main(stand: Stand): Promise<number> {
     samples: delays.samples,
     faults,
   }
-  if (options.json !== '') writeJson(options.json, report)
-  console.log(`${describePlace(report.place)}\n\n${render(report)}`)
-  for (const fault of faults) console.error(`WRONG: ${fault}`)
-  return faults.length === 0 ? 0 : 1
+  return conclude(report, render(report), options.json)
 }
 
 async function restart(stand: Stand, pod: Pod, engineOptions: EngineOptions, load: Load): Promise<Restart> {

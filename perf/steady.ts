@@ -16,13 +16,11 @@ import { type EngineOptions, startEngine } from '../workshop/engine.ts'
 import { createTopics } from '../workshop/kafka-harness.ts'
 import { startLoad, TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
-import type { OracleRecord } from '../workshop/oracle.ts'
 import { describePlace, place, table, writeJson } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
 import type { Usage } from '../workshop/usage.ts'
-import { Closings } from './closings.ts'
-import { faultsOfDelays, generatedTime, measureDelays, type Quantiles, quantileLine, quantiles } from './emit-delay.ts'
-import { faultsOf, judgeStand } from './verdict.ts'
+import { type Quantiles, quantileLine, quantiles } from './emit-delay.ts'
+import { judgeDelays } from './judge-delays.ts'
 import { watchWindows } from './watch.ts'
 
 const PARTITIONS = 4
@@ -55,14 +53,8 @@ async function main(stand: Stand): Promise<number> {
   const { usage } = await success('the engine', engine, END_MAX_MS)
   await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), END_MAX_MS)
 
-  const closings = new Closings({ topics: TOPICS, windowSize, outOfOrderness: OUT_OF_ORDERNESS_MS })
-  const show = ({ topic, partition, recordTimestamp, value }: OracleRecord) =>
-    closings.add(topic, partition, generatedTime(value), recordTimestamp)
-  const verdict = await judgeStand(stand, database, show, { windowSize })
-  const faults = faultsOf(verdict)
-  if (verdict.counted !== sent.events) faults.push(`the oracle counts ${verdict.counted} events, ${sent.events} were sent`)
-  const delays = measureDelays(verdict.rows, closings, watch)
-  faults.push(...faultsOfDelays(delays))
+  const ran = { database, windowSize, outOfOrderness: OUT_OF_ORDERNESS_MS, watch, sent: sent.events }
+  const { verdict, delays, faults } = await judgeDelays(stand, ran)
   const { samples, open } = delays
   const report = {
     place: place(),

@@ -1,11 +1,10 @@
-/** Processes that a bench starts: measured to their end, and ended when the bench goes first, however it goes. */
+/** Processes that benches and tests start: heard and measured to their end, and ended when who started them goes first, however it goes. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { endWithUs } from './kafka-broker.ts'
 import type { Usage } from './usage.ts'
 
 /** Of a process that ended; `usage` is undefined when it had no time to write it (SIGKILL), or is not ours to preload. */
@@ -23,11 +22,13 @@ export interface Ended {
 export interface Child {
   readonly process: ChildProcess
   readonly pid: number
+  /** What it has written to stdout so far. */
+  readonly stdout: string
   readonly ended: Promise<Ended>
 }
 
 export interface ChildOptions {
-  /** Where its usage goes. */
+  /** Where it writes what it has used, with startChild. */
   readonly folder: string
   /** The Node that runs it, when it is not this one. */
   readonly node?: string
@@ -37,6 +38,9 @@ export interface ChildOptions {
   readonly onErrorLine?: (line: string) => void
   /** With a channel for messages. */
   readonly ipc?: boolean
+  /** Where it runs, and variables over ours. */
+  readonly cwd?: string
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 const STDERR_LINES_MAX = 60
@@ -65,7 +69,8 @@ export function startProgram(command: string, args: readonly string[], options: 
   const began = performance.now()
   const child = spawn(command, args, {
     stdio: options.ipc === true ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, CTR_BENCH_USAGE: usageFile },
+    env: { ...process.env, CTR_BENCH_USAGE: usageFile, ...options.environment },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   })
   running.add(child)
   endWithUs(child)
@@ -89,7 +94,14 @@ export function startProgram(command: string, args: readonly string[], options: 
     return { code, signal, wallSeconds: (exitedAt - began) / 1000, usage: readUsage(usageFile), stdout, stderr }
   })
   ended.catch(() => {})
-  return { process: child, pid: child.pid ?? 0, ended }
+  return {
+    process: child,
+    pid: child.pid ?? 0,
+    ended,
+    get stdout() {
+      return stdout
+    },
+  }
 }
 
 /** Waits for a child of startChild that should end by itself with exit code 0; throws with what it said when it doesn't. */
@@ -108,6 +120,16 @@ export async function finished(name: string, child: Child, maxMs: number): Promi
   if (code === 0) return ended
   const how = signal === 'SIGKILL' ? `ended by SIGKILL (it has ${maxMs / 1000} s)` : `ended with ${code ?? signal}`
   throw new Error(`${name} ${how}:\n${stderr.join('\n')}`)
+}
+
+/** A shell that waits for our end of its pipe to close, however we die, and then ends the child. It goes when the child goes first. */
+export function endWithUs(child: ChildProcess): void {
+  const guard = spawn('sh', ['-c', 'cat > /dev/null; kill -9 "$0" 2> /dev/null', String(child.pid)], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  guard.unref()
+  child.once('exit', () => guard.kill('SIGKILL'))
 }
 
 /** Ends all children that still run. */

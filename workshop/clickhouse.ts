@@ -1,32 +1,80 @@
-/** A real ClickHouse engine for tests: the embedded front on a temporary directory, which goes with stop(). */
+/**
+ * A real ClickHouse. In this order: the server that CLICKHOUSE_URL names (http://user:password@host:port), Docker through testcontainers in
+ * the version of CTR_TEST_CLICKHOUSE_VERSION, or the embedded engine on a temporary directory. `startEmbedded` is the last of them always,
+ * for benches and for tests of the embedded engine itself.
+ */
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ClickHouseClient, ClickHouseLogLevel, createClient } from '@clickhouse/client'
-import { applySchema } from '../src/clickhouse/apply-schema.ts'
+import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import type { Endpoint } from '../src/clickhouse/connect.ts'
 import { openEmbedded } from '../src/clickhouse/embedded-front.ts'
 import { sleep } from '../src/clock.ts'
+import { dockerAnswers } from './docker.ts'
+
+/** The server's version where Docker brings it and the environment asks for no other. */
+const VERSION_DEFAULT = '25.8'
+const HTTP_PORT = 8123
 
 export interface TestClickHouse {
   /** Ready for connect(); its database exists only after applySchema. */
   readonly endpoint: Endpoint
-  readonly directory: string
   /** The rows of a SELECT as objects; 64-bit numbers as JavaScript numbers. */
   rows<T = Record<string, unknown>>(sql: string, database?: string): Promise<T[]>
   command(sql: string, database?: string): Promise<void>
   stop(): Promise<void>
 }
 
+/** An embedded engine of our own. */
+export interface EmbeddedTestClickHouse extends TestClickHouse {
+  /** What `clickhouse.embedded` names to attach to it. */
+  readonly directory: string
+}
+
 export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** Starts an engine; with `schema`, its database `ctr` has all tables and views. */
-export async function startClickHouse(options: { schema?: boolean } = {}): Promise<TestClickHouse> {
+/** The named server, a container or an embedded engine; what stop() ends is what this started. */
+export async function startClickHouse(): Promise<TestClickHouse> {
+  const named = process.env.CLICKHOUSE_URL
+  if (named) {
+    const { origin, username, password } = new URL(named)
+    return attach(endpointOf(origin, decodeURIComponent(username) || 'default', decodeURIComponent(password)))
+  }
+  return (await dockerAnswers()) ? startContainer() : startEmbedded()
+}
+
+async function startContainer(): Promise<TestClickHouse> {
+  const { GenericContainer, Wait } = await import('testcontainers')
+  const [username, password] = ['default', randomUUID()]
+  const container = await new GenericContainer(`clickhouse/clickhouse-server:${process.env.CTR_TEST_CLICKHOUSE_VERSION || VERSION_DEFAULT}`)
+    .withEnvironment({ CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password })
+    .withExposedPorts(HTTP_PORT)
+    .withWaitStrategy(Wait.forHttp('/ping', HTTP_PORT))
+    .start()
+  const url = `http://${container.getHost()}:${container.getMappedPort(HTTP_PORT)}`
+  return attach(endpointOf(url, username, password), async () => void (await container.stop()))
+}
+
+/** Starts an embedded engine; its directory goes with stop(). */
+export async function startEmbedded(): Promise<EmbeddedTestClickHouse> {
   const directory = mkdtempSync(join(tmpdir(), 'ctr-clickhouse-'))
   const front = await openEmbedded(directory, silent, { lingerMs: 0 })
-  const { url, username, password } = front
-  const endpoint: Endpoint = { url, username, password, database: 'ctr', requestTimeoutMs: 30_000, compression: false }
-  if (options.schema === true) await applySchema(endpoint)
+  const clickhouse = attach(endpointOf(front.url, front.username, front.password), async () => {
+    front.close()
+    await gone(front.pid)
+    rmSync(directory, { recursive: true, force: true })
+  })
+  return { ...clickhouse, directory }
+}
+
+function endpointOf(url: string, username: string, password: string): Endpoint {
+  return { url, username, password, database: 'ctr', requestTimeoutMs: 30_000, compression: false }
+}
+
+/** A client of a server that runs; stop() closes it, then does `stopServer`. */
+export function attach(endpoint: Endpoint, stopServer: () => Promise<void> = async () => {}): TestClickHouse {
+  const { url, username, password } = endpoint
   const client = createClient({
     url,
     username,
@@ -36,14 +84,14 @@ export async function startClickHouse(options: { schema?: boolean } = {}): Promi
   })
   return {
     endpoint,
-    directory,
-    rows: (sql, database) => rowsOf(client, database === undefined ? sql : inDatabase(sql, database)),
-    command: async (sql, database) => void (await client.command({ query: database === undefined ? sql : inDatabase(sql, database) })),
+    rows: async <T>(sql: string, database?: string) => {
+      const result = await client.query({ query: inDatabase(sql, database), format: 'JSONEachRow' })
+      return result.json<T>()
+    },
+    command: async (sql, database) => void (await client.command({ query: inDatabase(sql, database) })),
     async stop() {
       await client.close()
-      front.close()
-      await gone(front.pid)
-      rmSync(directory, { recursive: true, force: true })
+      await stopServer()
     },
   }
 }
@@ -61,12 +109,7 @@ export async function gone(pid: number): Promise<void> {
   throw new Error(`process ${pid} does not end`)
 }
 
-async function rowsOf<T>(client: ClickHouseClient, sql: string): Promise<T[]> {
-  const result = await client.query({ query: sql, format: 'JSONEachRow' })
-  return result.json<T>()
-}
-
 /** Test SQL names tables with the placeholder `db.`. */
-function inDatabase(sql: string, database: string): string {
-  return sql.replaceAll(/\bdb\./g, `\`${database}\`.`)
+function inDatabase(sql: string, database: string | undefined): string {
+  return database === undefined ? sql : sql.replaceAll(/\bdb\./g, `\`${database}\`.`)
 }

@@ -22,19 +22,7 @@ const FORMS: readonly string[] = [
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:/@ #\x7f[]{},!~'
 const ODD: readonly string[] = ['"', '\\', '\\"', '\\u00e9', '\\n', '\\x', '\n', '\x00', '\x1f', 'é', '€', '😀', '\ud800', '\\\\', '\\u12']
 const LENGTHS: readonly number[] = [0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 20, 36, 64, 65, 255, 256, 257]
-const TYPES: readonly string[] = [
-  'impression',
-  'click',
-  'view',
-  'IMPRESSION',
-  'CLICK',
-  'VIEW',
-  'clic',
-  'clicks',
-  'Click',
-  '',
-  'impressio"',
-]
+const TYPES: readonly string[] = ['impression', 'click', 'view', 'IMPRESSION', 'CLICK', 'VIEW', 'clic', 'clicks', 'Click', '', 'impressio"']
 const TIMES: readonly string[] = ['1', '0', '999999999999', '1700000000000', '0700000000000', '17000000000000', '-1700000000000', '1.7e12']
 const MORE_TIMES: readonly string[] = [
   '"1700000000001"',

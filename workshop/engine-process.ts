@@ -3,18 +3,18 @@
  * free port. What it says is collected. Nothing is left behind: when the test is over, or the test run is killed, the process is too, and
  * an embedded ClickHouse that it started is waited for.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 import { sleep } from '../src/clock.ts'
+import { type Child, startProgram } from './child.ts'
 import { gone, type TestClickHouse } from './clickhouse.ts'
-import { endWithUs } from './kafka-broker.ts'
+import { type LogLine, readLog } from './log-line.ts'
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+/** The engine's entry. */
+export const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url))
 const WAIT_MS = 30_000
 const POLL_MS = 20
 
@@ -31,12 +31,6 @@ export interface EngineOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-export interface LogLine {
-  readonly level: number
-  readonly msg: string
-  readonly [field: string]: unknown
-}
-
 /** An exit code, or the signal that ended the process. */
 export type Exit = number | NodeJS.Signals
 
@@ -45,32 +39,27 @@ export class EngineProcess {
   readonly logs: LogLine[] = []
   /** Lines on stderr that are no log lines: what an error says to its user. */
   readonly complaints: string[] = []
-  stdout = ''
-  readonly #child: ChildProcess
+  readonly #child: Child
   readonly #exit: Promise<Exit>
   #exited: Exit | undefined
 
   constructor(words: readonly string[], folder: string, environment: Readonly<Record<string, string>>) {
     this.folder = folder
+    const onErrorLine = (line: string) => {
+      const log = readLog(line)
+      if (log === undefined) this.complaints.push(line)
+      else this.logs.push(log)
+    }
     const args = ['--disable-warning=ExperimentalWarning', MAIN, ...words]
-    const env = { ...process.env, ...environment }
-    const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
-    this.#child = child
-    endWithUs(child)
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      this.stdout += text
-    })
-    let rest = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) this.#hear(line)
-    })
-    this.#exit = once(child, 'close').then(([code, signal]) => {
-      if (rest !== '') this.#hear(rest)
-      this.#exited = (code ?? signal) as Exit
+    this.#child = startProgram(process.execPath, args, { folder, cwd: folder, environment, onErrorLine })
+    this.#exit = this.#child.ended.then(({ code, signal }) => {
+      this.#exited = code ?? signal ?? 0
       return this.#exited
     })
+  }
+
+  get stdout(): string {
+    return this.#child.stdout
   }
 
   /** Code or signal; fails, with what the engine said, when it doesn't end. */
@@ -83,7 +72,7 @@ export class EngineProcess {
   }
 
   get pid(): number {
-    return this.#child.pid ?? 0
+    return this.#child.pid
   }
 
   get running(): boolean {
@@ -91,7 +80,7 @@ export class EngineProcess {
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
+    this.#child.process.kill(signal)
   }
 
   /** SIGTERM, and the exit it leads to. */
@@ -148,14 +137,6 @@ export class EngineProcess {
     let sum = 0
     for (const [key, value] of await this.metrics()) if (key === name || key.startsWith(`${name}{`)) sum += value
     return sum
-  }
-
-  #hear(line: string): void {
-    try {
-      this.logs.push(JSON.parse(line) as LogLine)
-    } catch {
-      this.complaints.push(line)
-    }
   }
 
   #said(): string {

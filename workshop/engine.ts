@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { Checkout } from './checkout.ts'
 import { type Child, startChild } from './child.ts'
+import { type LogLine, readLog } from './log-line.ts'
 import type { Stand } from './stand.ts'
 
 export interface EngineOptions {
@@ -22,14 +23,6 @@ export interface EngineOptions {
   readonly under?: readonly string[]
   /** Gets every line of its log. */
   readonly onLog?: (line: LogLine) => void
-}
-
-/** A line of the engine's log. */
-export interface LogLine {
-  readonly msg?: string
-  readonly state?: string
-  readonly time?: number | string
-  readonly [field: string]: unknown
 }
 
 /** When the pipeline said so, ms since the epoch. */
@@ -74,6 +67,7 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
     under: options.under ?? [],
     onErrorLine: (line) => {
       const log = readLog(line)
+      if (log === undefined) return
       options.onLog?.(log)
       const { state, time } = log
       if (state !== undefined && time !== undefined) times.set(state, new Date(time).getTime())
@@ -89,19 +83,11 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
       return times.get('draining')
     },
   }
-  return { ...child, milestones, consuming }
+  return Object.assign(child, { milestones, consuming })
 }
 
 function clickhouseSets({ clickhouse }: Stand, url: string | undefined): string[] {
   if (url === undefined) return [`clickhouse.embedded=${clickhouse.directory}`]
   const { username, password } = clickhouse.endpoint
   return [`clickhouse.url=${url}`, `clickhouse.username=${username}`, `clickhouse.password=${password}`]
-}
-
-function readLog(line: string): LogLine {
-  try {
-    return JSON.parse(line) as LogLine
-  } catch {
-    return {} // a complaint in words
-  }
 }

@@ -1,17 +1,15 @@
-/**
- * Apache Kafka from Maven Central, fetched once into a cache folder. The folder appears by one rename, so that test files that start at
- * the same time never see half of it; whoever comes second throws his own copy away.
- */
+/** Apache Kafka from Maven Central, fetched once into a cache folder. */
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { fetchedFolder } from './fetched-folder.ts'
 
 const run = promisify(execFile)
 /** The version the tests run against. */
 export const KAFKA_VERSION = '4.1.0'
+/** In the jars' folder: the broker's classes as the JVM wants them in memory. */
+export const ARCHIVE = 'broker.jsa'
 const FETCH_MAX_MS = 240_000
 
 const REMEDY =
@@ -21,26 +19,15 @@ const REMEDY =
 /** The folder that holds the jars. Throws, naming what to install, when they can't be had. */
 export async function kafkaJars(): Promise<string> {
   await demand('java', ['-version'])
-  const home = process.env.XDG_CACHE_HOME
-  const folder = home === undefined || home === '' ? join(tmpdir(), `ctr-kafka-${KAFKA_VERSION}`) : join(home, `ctr-kafka-${KAFKA_VERSION}`)
-  if (existsSync(folder)) return folder
-  await demand('mvn', ['-v'])
-  await mkdir(dirname(folder), { recursive: true })
-  const building = await mkdtemp(`${folder}.`)
-  try {
-    const pom = join(building, 'pom.xml')
+  return fetchedFolder(`ctr-kafka-${KAFKA_VERSION}`, async (folder) => {
+    await demand('mvn', ['-v'])
+    const pom = join(folder, 'pom.xml')
     await writeFile(pom, pomText())
-    const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${building}`, '-DincludeScope=runtime']
+    const args = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', `-DoutputDirectory=${folder}`, '-DincludeScope=runtime']
     await run('mvn', args, { timeout: FETCH_MAX_MS }).catch((cause: unknown) => {
       throw new Error(`Maven could not fetch Apache Kafka ${KAFKA_VERSION} for the tests. ${REMEDY}`, { cause })
     })
-    await rename(building, folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
-    })
-  } finally {
-    await rm(building, { recursive: true, force: true })
-  }
-  return folder
+  })
 }
 
 async function demand(command: string, args: string[]): Promise<void> {

@@ -31,7 +31,7 @@ export function reasonsDiffer(got: Readonly<Record<string, number>>, want: Reado
 export async function ledgerFaults(
   clickhouse: TestClickHouse,
   ledgers: ReadonlyMap<string, OracleLedger>,
-  { database = 'ctr', tenant = 'default' } = {},
+  { database = clickhouse.endpoint.database, tenant = 'default' } = {},
 ): Promise<string[]> {
   const faults: string[] = []
   const rows = await clickhouse.rows<Totals>(

@@ -78,3 +78,11 @@ export function significant(value: number): string {
 export function writeJson(file: string, report: { readonly place: Place }): void {
   writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`)
 }
+
+/** Prints `text` below its place, then what is wrong, and writes the report to `file` unless that is ''. Gives the exit code. */
+export function conclude(report: { readonly place: Place; readonly faults: readonly string[] }, text: string, file: string): number {
+  console.log(`${describePlace(report.place)}\n\n${text}`)
+  for (const fault of report.faults) console.error(`WRONG: ${fault}`)
+  if (file !== '') writeJson(file, report)
+  return report.faults.length === 0 ? 0 : 1
+}

@@ -5,14 +5,14 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { sleep } from '../src/clock.ts'
+import { fetchedFolder } from './fetched-folder.ts'
 
 const run = promisify(execFile)
 const VERSITYGW_VERSION = '1.8.0'
@@ -83,25 +83,14 @@ function served(endpoint: string, accessKeyId: string, secretAccessKey: string, 
 
 async function versitygw(): Promise<string> {
   if (await works('versitygw', ['--version'])) return 'versitygw'
-  const cache = process.env.XDG_CACHE_HOME
-  const folder = join(cache === undefined || cache === '' ? tmpdir() : cache, `ctr-versitygw-${VERSITYGW_VERSION}`)
-  const binary = join(folder, 'versitygw')
-  if (existsSync(binary)) return binary
-  if (!(await works('go', ['version']))) throw new Error(`The tests need a real S3 server, and \`go\` does not run here. ${REMEDY}`)
-  await mkdir(dirname(folder), { recursive: true })
-  const building = await mkdtemp(`${folder}.`)
-  try {
+  const folder = await fetchedFolder(`ctr-versitygw-${VERSITYGW_VERSION}`, async (building) => {
+    if (!(await works('go', ['version']))) throw new Error(`The tests need a real S3 server, and \`go\` does not run here. ${REMEDY}`)
     const env = { ...process.env, CGO_ENABLED: '0', GOBIN: building }
     await run('go', ['install', MODULE], { env, timeout: S3_START_MAX_MS - READY_MAX_MS }).catch((cause: unknown) => {
       throw new Error(`Go could not build ${MODULE} for the tests. ${REMEDY}`, { cause })
     })
-    await rename(building, folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
-    })
-  } finally {
-    await rm(building, { recursive: true, force: true })
-  }
-  return binary
+  })
+  return join(folder, 'versitygw')
 }
 
 async function works(command: string, words: string[]): Promise<boolean> {

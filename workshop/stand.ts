@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { endChildren } from './child.ts'
-import { startClickHouse, type TestClickHouse } from './clickhouse.ts'
+import { type EmbeddedTestClickHouse, startEmbedded } from './clickhouse.ts'
 import { startBroker } from './kafka-broker.ts'
 
 export interface Stand {
   readonly brokers: readonly string[]
-  readonly clickhouse: TestClickHouse
+  readonly clickhouse: EmbeddedTestClickHouse
   /** For files of the run. */
   readonly folder: string
 }
@@ -17,8 +17,8 @@ export interface Stand {
 export async function withStand<T>(body: (stand: Stand) => Promise<T>, properties: Record<string, string> = {}): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'ctr-stand-'))
   const starting = {
-    broker: startBroker({ own: true, properties }),
-    clickhouse: startClickHouse(),
+    broker: startBroker({ own: true, lasting: true, properties }),
+    clickhouse: startEmbedded(),
   }
   const interrupted = new Promise<never>((_, reject) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => reject(new Error(`interrupted by ${signal}`)))

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { MAIN } from '../../workshop/engine-process.ts'
 
-const MAIN = join(import.meta.dirname, '../../src/main.ts')
 const run = promisify(execFile)
 let directory = ''
 

@@ -1,10 +1,10 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { startEmbedded, type TestClickHouse } from '../../workshop/clickhouse.ts'
 
 let clickhouse: TestClickHouse
 beforeAll(async () => {
-  clickhouse = await startClickHouse()
+  clickhouse = await startEmbedded()
   await clickhouse.command('CREATE DATABASE d ENGINE = Atomic')
   await clickhouse.command('CREATE TABLE d.t (a String, n UInt32) ENGINE = MergeTree ORDER BY a')
 })

@@ -1,24 +1,19 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import { applySchema, checkSchema } from '../../src/clickhouse/apply-schema.ts'
 import { connect, type Endpoint } from '../../src/clickhouse/connect.ts'
 import { RESULTS, ROLL_UPS, refreshStatements, schemaStatements, TABLES } from '../../src/clickhouse/schema.ts'
 import { encodeTenant } from '../../src/products/key.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
 import { rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 
 const MINUTE = 60_000
 const T0 = Date.UTC(2024, 0, 2, 3, 4, 0)
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(async () => {
-  endpoint = { ...clickhouse.endpoint, database: `schema_${count++}` }
+  endpoint = clickhouse.own('schema')
   await applySchema(endpoint)
 })
 

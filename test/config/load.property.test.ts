@@ -9,8 +9,9 @@ import { stringify } from 'yaml'
 import { KEYS } from '../../src/config/catalog.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { CtrError } from '../../src/errors.ts'
+import { repetitions } from '../support/effort.ts'
 
-const RUNS = 300
+const RUNS = repetitions(300, 50)
 const SECRET = 'hunter2hunter2'
 
 const folder = mkdtempSync(join(tmpdir(), 'ctr-test-'))

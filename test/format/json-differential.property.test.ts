@@ -4,15 +4,17 @@ import { scan } from '../../src/format/json-scan.ts'
 import { REASONS } from '../../src/format/reasons.ts'
 import { SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH } from '../../src/format/slot.ts'
 import { compareParsers } from '../../workshop/compare-parsers.ts'
+import { repetitions } from '../support/effort.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
+const EVENTS = repetitions(60_000, 15_000)
 
 describe('whatever the fast parser accepts', () => {
   test.each([1, SEED])('is what the exact one makes of it, by the oracle too: seed %i', (seed) => {
-    const comparison = compareParsers({ count: 60_000, seed, judgeEvery: 4 })
+    const comparison = compareParsers({ count: EVENTS, seed, judgeEvery: 4 })
     expect(comparison.difference).toBeUndefined()
     // The comparison says little unless there is enough of everything.
-    expect(comparison.valid).toBeGreaterThan(60_000 * 0.3)
+    expect(comparison.valid).toBeGreaterThan(EVENTS * 0.3)
     expect(comparison.accepted).toBeGreaterThan(comparison.valid * 0.8)
     for (const [reason, count] of comparison.reasons.entries()) {
       if (!['FUTURE', 'CORRUPT_BATCH'].includes(REASONS[reason]!)) expect([REASONS[reason], count > 0]).toEqual([REASONS[reason], true])

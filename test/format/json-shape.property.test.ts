@@ -7,8 +7,10 @@ import { Random } from '../../src/load/random.ts'
 import { compareParsers, shapedScan } from '../../workshop/compare-parsers.ts'
 import { compareShapes } from '../../workshop/compare-shapes.ts'
 import { shapeOne } from '../../workshop/shape-one.ts'
+import { repetitions } from '../support/effort.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
+const EVENTS = repetitions(40_000, 8_000)
 const EVENT =
   '{"event_id":"e-1","user_id":"u-1","product_id":"p-0001","event_type":"impression","timestamp":1700000000000,"session_id":"s-1"}'
 
@@ -122,16 +124,16 @@ test('a product may be the last value, whatever its length', () => {
 })
 
 test(`events that differ from the learned one in their values only, seed ${SEED}`, () => {
-  const { fits, difference } = compareShapes(40_000, SEED)
+  const { fits, difference } = compareShapes(EVENTS, SEED)
   expect(difference).toBeUndefined()
-  expect(fits).toBeGreaterThan(20_000)
+  expect(fits).toBeGreaterThan(EVENTS / 2)
 })
 
 test(`whatever any shape accepts is what the exact parser makes of it, mutated events, seed ${SEED}`, () => {
   const { scan: shaped, hits } = shapedScan()
-  const comparison = compareParsers({ count: 60_000, seed: SEED, judgeEvery: 10, parsers: { scan: shaped, exact } })
+  const comparison = compareParsers({ count: (EVENTS * 3) / 2, seed: SEED, judgeEvery: 10, parsers: { scan: shaped, exact } })
   expect(comparison.difference).toBeUndefined()
-  expect(hits()).toBeGreaterThan(200)
+  expect(hits()).toBeGreaterThan(EVENTS / 200)
 })
 
 test(`one or two bytes changed at random, seed ${SEED}`, () => {
@@ -141,7 +143,7 @@ test(`one or two bytes changed at random, seed ${SEED}`, () => {
   const fast = new EventSlot()
   const slow = new EventSlot()
   let fitting = 0
-  for (let i = 0; i < 50_000; i++) {
+  for (let i = 0; i < (EVENTS * 5) / 4; i++) {
     const bytes = new Uint8Array(original)
     for (let changes = 1 + random.below(2); changes > 0; changes--)
       bytes[random.below(bytes.length)] = random.below(random.chance(0.5) ? 256 : 96) + 0
@@ -156,5 +158,5 @@ test(`one or two bytes changed at random, seed ${SEED}`, () => {
       slow.ints[SLOT_PRODUCT_HASH],
     ])
   }
-  expect(fitting).toBeGreaterThan(500)
+  expect(fitting).toBeGreaterThan(EVENTS / 80)
 })

@@ -3,7 +3,6 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CODEC } from '../../src/batch/codec.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
 import { type Broker, SASL_USERS, startBroker } from '../../workshop/kafka-broker.ts'
 import { fresh } from '../../workshop/kafka-harness.ts'
@@ -11,19 +10,20 @@ import { type OracleRecord, runOracle } from '../../workshop/oracle.ts'
 import { deadLetters, feed, freshTopics, from, placed, record, type Topics } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows } from '../support/rows.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 
 const BATCH = 100
 const MAGIC_AT = 16
 const RECORDS_AT = 61
 
 let broker: Broker
-let clickhouse: TestClickHouse
+const clickhouse = await sharedClickHouse()
 
 beforeAll(async () => {
-  ;[broker, clickhouse] = await Promise.all([startBroker({ own: true, sasl: true }), startClickHouse({ schema: true })])
+  broker = await startBroker({ own: true, sasl: true })
 })
 afterAll(async () => {
-  await Promise.all([broker?.stop(), clickhouse?.stop()])
+  await broker?.stop()
 })
 
 async function processed(engine: EngineProcess, count: number): Promise<void> {

@@ -1,10 +1,9 @@
 /** Checkpoints and savepoints of a real engine: what a start makes of them, and what trouble with their store means. */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
 import { Random } from '../../src/load/random.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
 import { fresh, plainClient } from '../../workshop/kafka-harness.ts'
 import { ledgerFaults } from '../../workshop/ledger-rows.ts'
@@ -12,20 +11,12 @@ import { runOracle } from '../../workshop/oracle.ts'
 import { Feeder, freshTopics, from, placed, type Topics } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows } from '../support/rows.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 import { tmpfs } from '../support/tmpfs.ts'
 
 const PARTITIONS = 2
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 /** Topics with records, of which `part` are there at first; the rest comes with `more`. */
 async function bench(seed: number, more: ConfigTree = {}, partitions = PARTITIONS) {

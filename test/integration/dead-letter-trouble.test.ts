@@ -1,21 +1,12 @@
 /** The topic for dead letters is missing, goes away, refuses: what the user sees, and that no letter is lost. */
 import kafkajs from 'kafkajs'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { expect, onTestFinished, test } from 'vitest'
 import { type EngineProcess, into, merged, startEngine } from '../../workshop/engine-process.ts'
 import { createTopics, fresh, plainClient } from '../../workshop/kafka-harness.ts'
 import { deadLetters, Feeder, freshTopics, from, record, type Topics } from '../support/feed.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 async function live(topics: Topics): Promise<{ engine: EngineProcess; reject(count: number): Promise<void> }> {
   const engine = startEngine(['run'], { config: merged(from(brokers, topics), into(clickhouse, fresh('tenant'))) })

@@ -1,12 +1,16 @@
 /** What lies in examples/: configurations are loaded, local files are counted, views are made and hold what they promise. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { applySchema } from '../../src/clickhouse/apply-schema.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { runEngine, workFolder } from '../../workshop/engine-process.ts'
 import { createAuthority } from '../../workshop/tls.ts'
 import { temporaryFile } from '../support/config-file.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
+
+const clickhouse = await sharedClickHouse()
+const endpoint = clickhouse.own('ctr_examples')
 
 const path = (name: string) => fileURLToPath(new URL(`../../examples/${name}`, import.meta.url))
 
@@ -51,33 +55,30 @@ test('two pods with S3: they differ in name and port only, and a pod without a n
 })
 
 describe('own views', () => {
-  let clickhouse: TestClickHouse
+  // The example names the default database; the test has one of its own.
+  const run = (sql: string) => clickhouse.command(sql.replaceAll('ctr.', 'db.'), endpoint.database)
+  const rows = (sql: string) => clickhouse.rows(sql.replaceAll('ctr.', 'db.'), endpoint.database)
   beforeAll(async () => {
-    clickhouse = await startClickHouse({ schema: true })
-    await clickhouse.command('CREATE TABLE ctr.triggered_sums (product_id String, n UInt64) ENGINE = SummingMergeTree ORDER BY product_id')
-    await clickhouse.command(
-      'CREATE MATERIALIZED VIEW ctr.triggered TO ctr.triggered_sums AS SELECT product_id, impressions AS n FROM ctr.ctr_results',
-    )
+    await applySchema(endpoint)
+    await run('CREATE TABLE ctr.triggered_sums (product_id String, n UInt64) ENGINE = SummingMergeTree ORDER BY product_id')
+    await run('CREATE MATERIALIZED VIEW ctr.triggered TO ctr.triggered_sums AS SELECT product_id, impressions AS n FROM ctr.ctr_results')
     const statements = readFileSync(path('own-view.sql'), 'utf8')
       .replaceAll(/^--.*$/gm, '')
       .split(';')
       .filter((statement) => statement.trim() !== '')
-    for (const statement of statements) await clickhouse.command(statement)
-  })
-  afterAll(async () => {
-    await clickhouse?.stop()
+    for (const statement of statements) await run(statement)
   })
 
   /** Yesterday's first window of ten seconds. */
   const insert = (impressions: number, clicks: number) =>
-    clickhouse.command(`INSERT INTO ctr.ctr_results
+    run(`INSERT INTO ctr.ctr_results
       (tenant, product_id, window_start, window_end, task, impressions, clicks, ctr, version, emitted_at)
       SELECT 'default', 'kettle', start, start + INTERVAL 10 SECOND, 0, ${impressions}, ${clicks}, ${clicks / impressions},
         ${impressions + clicks}, now64(3)
       FROM (SELECT toDateTime64(toStartOfDay(now('UTC') - INTERVAL 1 DAY), 3, 'UTC') AS start)`)
 
   async function read(view: string): Promise<unknown[]> {
-    return clickhouse.rows(`SELECT product_id, impressions, clicks, ctr FROM ctr.${view}`)
+    return rows(`SELECT product_id, impressions, clicks, ctr FROM ctr.${view}`)
   }
 
   test('have the newest version of a row once, however often rows came; a view triggered by inserts does not', async () => {
@@ -89,8 +90,8 @@ describe('own views', () => {
       await insert(impressions, clicks)
     const newest = [{ product_id: 'kettle', impressions: 200, clicks: 50, ctr: 0.25 }]
     expect(await read('own_daily')).toEqual(newest)
-    for (const verb of ['REFRESH', 'WAIT']) await clickhouse.command(`SYSTEM ${verb} VIEW ctr.own_best`)
+    for (const verb of ['REFRESH', 'WAIT']) await run(`SYSTEM ${verb} VIEW ctr.own_best`)
     expect(await read('own_best')).toEqual(newest)
-    expect(await clickhouse.rows('SELECT sum(n) AS n FROM ctr.triggered_sums')).toEqual([{ n: 550 }])
+    expect(await rows('SELECT sum(n) AS n FROM ctr.triggered_sums')).toEqual([{ n: 550 }])
   })
 })

@@ -1,28 +1,19 @@
 /** Several processes of one group: killed, stopped in their sleep, started again. */
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type EngineProcess, into, merged, runEngine, startEngine } from '../../workshop/engine-process.ts'
 import { fresh } from '../../workshop/kafka-harness.ts'
 import { runOracle } from '../../workshop/oracle.ts'
 import { Feeder, freshTopics, from, placed, record } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows } from '../support/rows.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
 const START = 1_700_000_000_000
 const EVICTED = 'a former member of this name is made to leave the consumer group'
 const JOINED = 'joined the consumer group'
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 /** `topic/partition` of all that the process owns. */
 async function owned(engine: EngineProcess): Promise<string[]> {

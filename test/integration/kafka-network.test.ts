@@ -1,7 +1,6 @@
 /** What networks and brokers do to a running engine, and what its user sees of it: nothing is lost, and the rows are the oracle's. */
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine } from '../../workshop/engine-process.ts'
 import { type Broker, startBroker } from '../../workshop/kafka-broker.ts'
 import { fresh } from '../../workshop/kafka-harness.ts'
@@ -10,6 +9,7 @@ import { TcpProxy } from '../../workshop/tcp-proxy.ts'
 import { Feeder, freshTopics, from, placed, type Topics } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows } from '../support/rows.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 
 const PARTITIONS = 2
 const RECORDS = 6_000
@@ -18,15 +18,15 @@ const PARTS = 3
 
 let proxy: TcpProxy
 let broker: Broker
-let clickhouse: TestClickHouse
+const clickhouse = await sharedClickHouse()
 
 beforeAll(async () => {
   proxy = await TcpProxy.start()
-  ;[broker, clickhouse] = await Promise.all([startBroker({ own: true, proxyPort: proxy.port }), startClickHouse({ schema: true })])
+  broker = await startBroker({ own: true, proxyPort: proxy.port })
   proxy.target = broker.behindProxy
 })
 afterAll(async () => {
-  await Promise.all([broker?.stop(), clickhouse?.stop(), proxy?.close()])
+  await Promise.all([broker?.stop(), proxy?.close()])
 })
 
 interface Live {

@@ -1,25 +1,16 @@
 /** `ctr run` as a service: what becomes of time, partitions and metrics while it runs. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine } from '../../workshop/engine-process.ts'
 import { fresh, plainClient } from '../../workshop/kafka-harness.ts'
 import { runOracle, sumLedgers } from '../../workshop/oracle.ts'
 import { Feeder, feed, freshTopics, from, placed, record, type Topics } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows } from '../support/rows.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
 const WINDOW_MS = 10_000
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 interface Live {
   readonly engine: EngineProcess

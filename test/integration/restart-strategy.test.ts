@@ -2,30 +2,21 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
 import { fresh } from '../../workshop/kafka-harness.ts'
 import { type OracleRecord, runOracle } from '../../workshop/oracle.ts'
 import { Feeder, freshTopics, from, placed } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows, keyed, rowsSql } from '../support/rows.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
 const DYING_THREADS = fileURLToPath(new URL('../../workshop/dying-threads.ts', import.meta.url))
 const BATCH_RECORDS = 100
 const PARTITIONS = 2
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 interface Live {
   readonly engine: EngineProcess

@@ -1,29 +1,20 @@
 /** Ends of all kinds in the middle of the work, and what the next start makes of it: the rows of an undisturbed run, always. */
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
 import { Random } from '../../src/load/random.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
 import { fresh, plainClient } from '../../workshop/kafka-harness.ts'
 import { type OracleRecord, runOracle, sumLedgers } from '../../workshop/oracle.ts'
 import { Feeder, freshTopics, from, placed } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows } from '../support/rows.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
 const PARTITIONS = 2
 const BATCH_RECORDS = 100
 const FEED_MS = 1_000
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 /** Part `part` of `parts` of every list, as a live topic grows: in small batches, spread over FEED_MS. */
 async function grow(feeder: Feeder, lists: readonly OracleRecord[][], part: number, parts: number): Promise<void> {

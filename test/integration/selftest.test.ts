@@ -3,25 +3,16 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { prepareStand } from '../../src/selftest/stand.ts'
 import { openStore } from '../../src/store/open-store.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, merged, startEngine, workFolder } from '../../workshop/engine-process.ts'
 import { SASL_USERS, startBroker } from '../../workshop/kafka-broker.ts'
 import { createTopics, plainClient } from '../../workshop/kafka-harness.ts'
 import { S3_START_MAX_MS, startS3 } from '../../workshop/s3-server.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse()])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 function config(): ConfigTree {
   const { url, username, password } = clickhouse.endpoint

@@ -5,32 +5,26 @@ import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ClickHouseProxy, type ProxyOptions, startProxy } from '../../workshop/clickhouse-proxy.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
 import { createTopics, fresh } from '../../workshop/kafka-harness.ts'
 import { createAuthority } from '../../workshop/tls.ts'
 import { feed, freshTopics, from, record, type Topics } from '../support/feed.ts'
 import { finalRows } from '../support/rows.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
 const WINDOW_MS = 10_000
 const DYING_THREADS = fileURLToPath(new URL('../../workshop/dying-threads.ts', import.meta.url))
 
-let brokers: string[]
-let clickhouse: TestClickHouse
+const { brokers, clickhouse } = await sharedServers()
 /** Topics with one window of one product. */
 let topics: Topics
 
 beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
   topics = await freshTopics(brokers, 1)
   await feed(brokers, topics, [oneWindow(topics)])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
 })
 
 function oneWindow({ impressions }: Topics, ageMs = 120_000) {

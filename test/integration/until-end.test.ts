@@ -1,27 +1,18 @@
 /** Whole bounded runs, `ctr run --until-end`: Kafka in, ClickHouse out, row by row as the oracle has it. */
 import kafkajs, { type Producer } from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { CODEC } from '../../src/batch/codec.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, workFolder } from '../../workshop/engine-process.ts'
 import { fresh, plainClient } from '../../workshop/kafka-harness.ts'
 import { judge, type OracleRecord, REASONS, runOracle, sumLedgers } from '../../workshop/oracle.ts'
 import { deadLetters, event, feed, freshTopics, from, placed, record, type Topics } from '../support/feed.ts'
 import { makeRecords } from '../support/records.ts'
 import { differences, finalRows, keyed, rowsSql } from '../support/rows.ts'
-import { sharedBrokers } from '../support/shared-broker.ts'
+import { sharedServers } from '../support/shared-clickhouse.ts'
 
 const PARTITIONS = 4
 
-let brokers: string[]
-let clickhouse: TestClickHouse
-
-beforeAll(async () => {
-  ;[brokers, clickhouse] = await Promise.all([sharedBrokers(), startClickHouse({ schema: true })])
-})
-afterAll(async () => {
-  await clickhouse?.stop()
-})
+const { brokers, clickhouse } = await sharedServers()
 
 /** One bounded run over these topics, as a tenant and a group of its own. */
 async function bounded(topics: Topics, more: ConfigTree = {}): Promise<{ engine: EngineProcess; tenant: string }> {

@@ -4,7 +4,7 @@
  */
 import type { Cluster } from 'kafkajs'
 import { pino } from 'pino'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { coPartitionAssigner } from '../../src/kafka/co-partition-assigner.ts'
 import { evictFormerMembers } from '../../src/kafka/former-member.ts'
 import { kafkaSource } from '../../src/kafka/kafka-source.ts'
@@ -21,11 +21,7 @@ import {
 } from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
-let brokers: string[]
-
-beforeAll(async () => {
-  brokers = await sharedBrokers()
-})
+const brokers = await sharedBrokers()
 
 const numbered = (from: number, count: number) => Array.from({ length: count }, (_, at) => `${from + at}`)
 

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { kafkaSource } from '../../src/kafka/kafka-source.ts'
 import {
   createTopics,
@@ -13,11 +13,7 @@ import {
 } from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
-let brokers: string[]
-
-beforeAll(async () => {
-  brokers = await sharedBrokers()
-})
+const brokers = await sharedBrokers()
 
 const numbered = (from: number, count: number, text = '') => Array.from({ length: count }, (_, at) => `${from + at}${text}`)
 

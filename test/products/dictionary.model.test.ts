@@ -4,6 +4,7 @@ import { PARSED_MAX, ParsedEvents } from '../../src/format/parsed-events.ts'
 import { EventSlot } from '../../src/format/slot.ts'
 import { Random } from '../../src/load/random.ts'
 import { Dictionary } from '../../src/products/dictionary.ts'
+import { expectSame } from '../support/expect-same.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
 
@@ -21,18 +22,18 @@ describe(`the dictionary behaves like a Map, seed ${SEED}`, () => {
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       let entry = dictionary.find(hash, bytes, view, start, end)
       const known = model.get(name)
-      expect([name, entry >= 0]).toEqual([name, known !== undefined])
+      expectSame([name, entry >= 0], [name, known !== undefined])
       if (known === undefined) {
         const worker = dictionary.workerFor(hash)
         const id = dictionary.nextIdOf(worker)
         entry = dictionary.insert(hash, bytes, start, end)
-        expect([dictionary.workerOf(entry), dictionary.codeOf(entry)]).toEqual([worker, id * 2])
-        expect(used.has(`${worker}/${id}`)).toBe(false)
+        expectSame([dictionary.workerOf(entry), dictionary.codeOf(entry)], [worker, id * 2])
+        expectSame([id, used.has(`${worker}/${id}`)], [id, false])
         used.add(`${worker}/${id}`)
         model.set(name, { code: id * 2, worker, end: 0 })
       }
       const state = model.get(name)!
-      expect([dictionary.workerOf(entry), dictionary.codeOf(entry)]).toEqual([state.worker, state.code])
+      expectSame([dictionary.workerOf(entry), dictionary.codeOf(entry)], [state.worker, state.code])
       const window = step + random.below(1000)
       dictionary.touch(entry, window)
       state.end = Math.max(state.end, window)
@@ -55,7 +56,7 @@ function sweep(
   })
   for (const [name, { code, worker, end }] of model) {
     const key = `${worker}/${code >> 1}`
-    expect([name, gone.has(key)]).toEqual([name, end <= horizon])
+    expectSame([name, gone.has(key)], [name, end <= horizon])
     if (gone.has(key)) {
       model.delete(name)
       used.delete(key)
@@ -91,7 +92,7 @@ test(`many products are found at once as one by one, in small and large dictiona
       const hash = hashProduct(bytes, start, end)
       const entry = dictionary.find(hash, bytes, view, start, end)
       if (names.indexOf(name) === i) {
-        expect([name, found[i]]).toEqual([name, entry])
+        expectSame([name, found[i]], [name, entry])
         if (entry < 0) dictionary.insert(hash, bytes, start, end)
       }
       start = end

@@ -2,10 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { Random } from '../../src/load/random.ts'
 import { type MemoryRun, type MemoryRunOptions, runInMemory } from '../../workshop/memory-run.ts'
 import { type OracleRecord, type OracleRow, rowsHash, runOracle, sumLedgers } from '../../workshop/oracle.ts'
+import { repetitions } from '../support/effort.ts'
 import { memoryStore } from '../support/memory-store.ts'
 import { makeRecords } from '../support/records.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
+const KILLED_SEEDS = Array.from({ length: repetitions(6, 1) }, (_, i) => SEED + i)
 
 async function expectOracle(lists: readonly (readonly OracleRecord[])[], options: MemoryRunOptions) {
   const want = runOracle(lists)
@@ -39,7 +41,7 @@ function differences(got: Map<string, OracleRow>, want: Map<string, OracleRow>):
 }
 
 describe('the rows are those of the naive twin', () => {
-  const lists = makeRecords({ seed: SEED, partitions: 3, records: 4000, products: 200 })
+  const lists = makeRecords({ seed: SEED, partitions: 3, records: repetitions(4000, 1500), products: 200 })
 
   test.each([1, 2, 4])(`with %i workers (seed ${SEED})`, async (workers) => {
     await expectOracle(lists, { workers, seed: SEED })
@@ -74,7 +76,7 @@ describe('the rows are those of the naive twin', () => {
 })
 
 describe('a restart from the committed low-water marks gives the rows of an undisturbed run', () => {
-  test.each(Array.from({ length: 6 }, (_, i) => SEED + i))('killed again and again, seed %i', async (seed) => {
+  test.each(KILLED_SEEDS)('killed again and again, seed %i', async (seed) => {
     const lists = makeRecords({ seed, partitions: 2, records: 3000, products: 50 })
     const want = runOracle(lists)
     const random = new Random(seed)
@@ -108,30 +110,27 @@ describe('a restart from the committed low-water marks gives the rows of an undi
 })
 
 describe('a restart from checkpoints gives the rows of an undisturbed run', () => {
-  test.each(Array.from({ length: 6 }, (_, i) => SEED + i))(
-    'killed again and again, with other workers each time, seed %i',
-    async (seed) => {
-      const lists = makeRecords({ seed, partitions: 2, records: 3000, products: 50 })
-      const want = runOracle(lists)
-      const random = new Random(seed)
-      const rows = new Map<string, OracleRow>()
-      const ledger: MemoryRun['ledger'] = new Map()
-      const store = memoryStore()
-      let marks: MemoryRun['committed'] = []
-      let kept = 0
-      for (let life = 0; life < 12; life++) {
-        const workers = 1 + random.below(4)
-        const run = await runInMemory(lists, { rows, ledger, store, marks, seed: seed + life, killAfter: 15 + random.below(80), workers })
-        kept += run.stats.restore?.tasks ?? 0
-        marks = run.committed
-        if (random.chance(0.2)) marks = [] // as when the group's offsets have expired
-      }
-      expect(kept).toBeGreaterThan(2)
-      const { stats } = await runInMemory(lists, { rows, ledger, store, marks, seed })
-      expect(differences(rows, want.rows)).toEqual([])
-      expectLedger(ledger, want, stats)
-    },
-  )
+  test.each(KILLED_SEEDS)('killed again and again, with other workers each time, seed %i', async (seed) => {
+    const lists = makeRecords({ seed, partitions: 2, records: 3000, products: 50 })
+    const want = runOracle(lists)
+    const random = new Random(seed)
+    const rows = new Map<string, OracleRow>()
+    const ledger: MemoryRun['ledger'] = new Map()
+    const store = memoryStore()
+    let marks: MemoryRun['committed'] = []
+    let kept = 0
+    for (let life = 0; life < 12; life++) {
+      const workers = 1 + random.below(4)
+      const run = await runInMemory(lists, { rows, ledger, store, marks, seed: seed + life, killAfter: 15 + random.below(80), workers })
+      kept += run.stats.restore?.tasks ?? 0
+      marks = run.committed
+      if (random.chance(0.2)) marks = [] // as when the group's offsets have expired
+    }
+    expect(kept).toBeGreaterThan(2)
+    const { stats } = await runInMemory(lists, { rows, ledger, store, marks, seed })
+    expect(differences(rows, want.rows)).toEqual([])
+    expectLedger(ledger, want, stats)
+  })
 
   test('drained (SIGTERM) in the middle: the savepoint goes on where it stopped', async () => {
     const lists = makeRecords({ seed: SEED, partitions: 2, records: 3000, products: 50 })

@@ -1,5 +1,5 @@
 /** Holding and parking over minutes, with a time that passes in waits only. */
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { encodeTenant } from '../../src/products/key.ts'
@@ -11,20 +11,15 @@ import { Batch } from '../../src/sink/batch.ts'
 import { Delivery, type ParkedRow } from '../../src/sink/deliver.ts'
 import { rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { until } from '../support/sink-run.ts'
 
 const TENANT = encodeTenant('default')
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(() => {
-  endpoint = { ...clickhouse.endpoint, database: `deliver_${count++}` }
+  endpoint = clickhouse.own('deliver')
 })
 
 async function start() {

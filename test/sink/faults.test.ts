@@ -1,27 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { applySchema } from '../../src/clickhouse/apply-schema.ts'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ClickHouseProxy, clickHouseError, type Fault, type ProxyOptions, startProxy } from '../../workshop/clickhouse-proxy.ts'
 import { createAuthority } from '../../workshop/tls.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, until, writtenRows } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 const authority = createAuthority()
 const certificate = authority.issue('localhost')
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 let proxy: ClickHouseProxy | undefined
 let run: SinkRun | undefined
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(() => {
-  endpoint = { ...clickhouse.endpoint, database: `faults_${count++}` }
+  endpoint = clickhouse.own('faults')
 })
 afterEach(async () => {
   await run?.sink.stop()

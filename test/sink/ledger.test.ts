@@ -1,27 +1,22 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { VERSION_UNIT } from '../../src/sink/row-binary.ts'
 import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ClickHouseProxy, startProxy } from '../../workshop/clickhouse-proxy.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 const NEVER = 253_402_300_799_999
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 let gate: ClickHouseProxy
 let run: SinkRun
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(async () => {
   gate = await startProxy(clickhouse.endpoint.url)
-  endpoint = { ...clickhouse.endpoint, database: `ledger_${count++}`, url: gate.url }
+  endpoint = { ...clickhouse.own('ledger'), url: gate.url }
 })
 afterEach(async () => {
   await run.sink.stop()
@@ -160,7 +155,7 @@ test('windows of a long catch-up go in several inserts', async () => {
 })
 
 test('rows that are stuck do not hold the ledger up, and the ledger does not hold up rows', async () => {
-  await start({ maxRetries: 0, requestTimeout: '300ms' })
+  await start({ maxRetries: 0, requestTimeout: '1s' })
   gate.concerned = /^INSERT INTO ctr_results/
   gate.fault = { kind: 'hang' }
   await run.rows(0, [{ product: 'a', start: T0, impressions: 1, clicks: 0 }])
@@ -206,7 +201,7 @@ test('a ledger table that was altered is trouble that names the column, and mend
   await clickhouse.command('ALTER TABLE db.ctr_ledger MODIFY COLUMN late Int64', endpoint.database)
   const writing = run.sink.writeLedger([ledgerRow()], [windowRow()])
   await until(() => run.troubles.length > 0)
-  expect(run.messages[0]).toMatch(/has column late of ledger_\d+\.ctr_ledger as Int64 instead of UInt64; `ctr schema print`/)
+  expect(run.messages[0]).toMatch(/has column late of ledger_[0-9a-f]+\.ctr_ledger as Int64 instead of UInt64; `ctr schema print`/)
   await clickhouse.command('ALTER TABLE db.ctr_ledger MODIFY COLUMN late UInt64', endpoint.database)
   await writing
   expect(await ledger()).toMatchObject([{ late: 4 }])

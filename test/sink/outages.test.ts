@@ -1,26 +1,21 @@
 /** What ClickHouse may do to a running sink: what is seen of it, what is held meanwhile, and that all rows are there when it is over. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
 import { type ClickHouseProxy, clickHouseError, type Fault, startProxy } from '../../workshop/clickhouse-proxy.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until, writtenRows } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 const MAX_RETRIES = 2
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 let gate: ClickHouseProxy
 let run: SinkRun
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(async () => {
   gate = await startProxy(clickhouse.endpoint.url)
-  endpoint = { ...clickhouse.endpoint, database: `outages_${count++}`, url: gate.url }
+  endpoint = { ...clickhouse.own('outages'), url: gate.url }
 })
 afterEach(async () => {
   await run?.sink.stop()
@@ -147,7 +142,7 @@ const OUTAGES: Record<string, Outage> = {
     end: () => sql('ALTER TABLE results MODIFY COLUMN clicks UInt64'),
     atOnce: true,
     code: 'CTR_CLICKHOUSE_REFUSED',
-    message: /^clickhouse\.database: .*has column clicks of outages_\d+\.ctr_results as Int64 instead of UInt64/,
+    message: /^clickhouse\.database: .*has column clicks of outages_[0-9a-f]+\.ctr_results as Int64 instead of UInt64/,
   },
   'a constraint allows no row': {
     begin: () => sql('ALTER TABLE results ADD CONSTRAINT none CHECK impressions > 1000000'),

@@ -1,23 +1,18 @@
 /** Rows that ClickHouse refuses for what they hold: found among the others, parked, and never lost; or held where the table is to blame. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { deadLetterOf } from '../../src/output/dead-letter.ts'
 import { refusedRow } from '../../src/output/refused-row.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until, writtenRows } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 let run: SinkRun
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(async () => {
-  endpoint = { ...clickhouse.endpoint, database: `parked_${count++}` }
+  endpoint = clickhouse.own('parked')
   run = startRun(endpoint, { flushInterval: '5m' })
   await run.sink.ready
 })

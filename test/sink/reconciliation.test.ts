@@ -1,26 +1,21 @@
 /** What the view ctr_reconciliation says of what a sink wrote: the ledger balances, or shows where a row is missing. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { deadLetterOf } from '../../src/output/dead-letter.ts'
 import { refusedRow } from '../../src/output/refused-row.ts'
 import type { LedgerRow } from '../../src/window/ledger.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 const MINUTE = 60_000
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 let run: SinkRun
 let barriers: number
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
-afterAll(() => clickhouse.stop())
 beforeEach(async () => {
-  endpoint = { ...clickhouse.endpoint, database: `reconciliation_${count++}` }
+  endpoint = clickhouse.own('reconciliation')
   await start()
 })
 afterEach(() => run.sink.stop())

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { applySchema } from '../../src/clickhouse/apply-schema.ts'
 import { connect } from '../../src/clickhouse/connect.ts'
 import { RESULTS } from '../../src/clickhouse/schema.ts'
@@ -6,7 +6,7 @@ import { LIMITS } from '../../src/config/limits.ts'
 import { encodeTenant } from '../../src/products/key.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
 import { rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 
 interface Row {
   tenant: string
@@ -69,12 +69,9 @@ const ROWS: Row[] = [
   },
 ]
 
-let clickhouse: TestClickHouse
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-  await applySchema(clickhouse.endpoint)
-})
-afterAll(() => clickhouse.stop())
+const clickhouse = await sharedClickHouse()
+const endpoint = clickhouse.own('row_binary')
+beforeAll(() => applySchema(endpoint))
 
 function encode(rows: readonly Row[]): Uint8Array {
   const out = new Uint8Array(rows.reduce((sum, row) => sum + rowMaxBytes(encodeTenant(row.tenant)), 0))
@@ -112,13 +109,14 @@ test('the bytes of a row are those that ClickHouse itself writes for it', async 
 })
 
 test('rows inserted as RowBinary read back as they were', async () => {
-  const client = connect(clickhouse.endpoint, 'ctr')
+  const client = connect(endpoint, endpoint.database)
   await insertRows(client, insertForm(RESULTS), encode(ROWS))
   await client.close()
   const found = await clickhouse.rows<Record<string, string>>(
     `SELECT tenant, hex(product_id) AS product, toUnixTimestamp64Milli(window_start) AS start,
      toUnixTimestamp64Milli(window_end) AS end, task, impressions, clicks, toString(version) AS version,
-     toUnixTimestamp64Milli(emitted_at) AS emitted FROM ctr.ctr_results ORDER BY product_id`,
+     toUnixTimestamp64Milli(emitted_at) AS emitted FROM db.ctr_results ORDER BY product_id`,
+    endpoint.database,
   )
   const expected = ROWS.toSorted((a, b) => Buffer.compare(Buffer.from(a.product), Buffer.from(b.product))).map((row) => ({
     tenant: row.tenant,

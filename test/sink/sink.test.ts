@@ -1,27 +1,22 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { putTick } from '../../src/ring/blocks.ts'
 import { Rings } from '../../src/ring/rings.ts'
-import { startClickHouse, type TestClickHouse } from '../../workshop/clickhouse.ts'
+import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, type TestRow, until } from '../support/sink-run.ts'
 
 const T0 = Date.UTC(2024, 0, 2)
 const DAY = 86_400_000
 
-let clickhouse: TestClickHouse
-let count = 0
+const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 const runs: SinkRun[] = []
-beforeAll(async () => {
-  clickhouse = await startClickHouse()
-})
 afterAll(async () => {
   for (const run of runs) await run.sink.stop()
-  await clickhouse.stop()
 })
 beforeEach(() => {
-  endpoint = { ...clickhouse.endpoint, database: `sink_${count++}` }
+  endpoint = clickhouse.own('sink')
 })
 
 function start(overrides: Record<string, unknown> = {}, options: { rings?: number; ringBytes?: number } = {}): SinkRun {

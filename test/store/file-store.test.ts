@@ -18,9 +18,8 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { CtrError } from '../../src/errors.ts'
 import { fileStore } from '../../src/store/file-store.ts'
-import { tmpfs } from '../support/tmpfs.ts'
+import { refusal } from '../support/refusal.ts'
 
 let folder: string
 
@@ -34,15 +33,6 @@ afterEach(() => {
 const bytes = (text: string) => new Uint8Array(Buffer.from(text))
 const text = (got: Uint8Array | undefined) => (got === undefined ? undefined : Buffer.from(got).toString())
 const filesOf = (directory: string) => readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-
-async function refusal(work: Promise<unknown>): Promise<CtrError> {
-  try {
-    await work
-  } catch (error) {
-    return error as CtrError
-  }
-  throw new Error('nothing was refused')
-}
 
 describe('objects', () => {
   test('are written, replaced, read, listed and removed', async () => {
@@ -227,36 +217,6 @@ describe('leftovers', () => {
 })
 
 describe('trouble is explained', () => {
-  test('a full disk: nothing half written stays, what was there is kept, and it goes on when there is room', async () => {
-    using disk = tmpfs('1m')
-    const store = await fileStore(disk.path)
-    await store.put('old', bytes('kept'))
-    const error = await refusal(store.put('g/new', new Uint8Array(2_000_000)))
-    expect(error).toMatchObject({ code: 'CTR_CHECKPOINT_STORE', retriable: true })
-    expect(error.message).toBe(`checkpoint.storage ${disk.path}: the disk is full (write); free some room, or lower checkpoint.retain`)
-    await refusal(store.put('old', new Uint8Array(2_000_000)))
-    expect(filesOf(disk.path).map(({ name }) => name)).toEqual(['old'])
-    expect(text(await store.get('old'))).toBe('kept')
-    expect(await store.put('g/new', new Uint8Array(500_000))).toBe(true)
-  })
-
-  test('a read-only disk can be read, and says so when it is written to', async () => {
-    using disk = tmpfs('1m')
-    writeFileSync(join(disk.path, 'a'), 'x')
-    writeFileSync(join(disk.path, 'a~gone~1~1.tmp'), 'x')
-    utimesSync(join(disk.path, 'a~gone~1~1.tmp'), 0, 0)
-    disk.remount('ro')
-    const store = await fileStore(disk.path)
-    expect(text(await store.get('a'))).toBe('x')
-    const put = () => store.put('a', bytes('y'))
-    const putBelow = () => store.put('g/b', bytes('y'), { ifAbsent: true })
-    for (const work of [put, putBelow, () => store.remove(['a'])]) {
-      const error = await refusal(work())
-      expect(error).toMatchObject({ code: 'CTR_CHECKPOINT_STORE', retriable: false })
-      expect(error.message).toContain(`checkpoint.storage ${disk.path}: the file system is read-only`)
-    }
-  })
-
   test('a directory that goes away while it is used is made again', async () => {
     const store = await fileStore(join(folder, 'x'))
     await store.put('g/a', bytes('1'))

@@ -1,10 +1,10 @@
 /** A bucket as a store, on a real S3 server: objects, conditional writes, lost answers, and what the operator is told. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CtrError } from '../../src/errors.ts'
 import { type S3StoreOptions, s3Store } from '../../src/store/s3-store.ts'
 import { startS3Proxy } from '../../workshop/s3-proxy.ts'
 import { S3_START_MAX_MS, type S3Server, startS3 } from '../../workshop/s3-server.ts'
 import { createAuthority } from '../../workshop/tls.ts'
+import { refusal } from '../support/refusal.ts'
 
 let server: S3Server
 let bucket: string
@@ -30,15 +30,6 @@ const open = (more: Partial<S3StoreOptions> = {}) => s3Store(options(more))
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text))
 const text = (got: Uint8Array | undefined) => (got === undefined ? undefined : Buffer.from(got).toString())
-
-async function refusal(work: Promise<unknown>): Promise<CtrError> {
-  try {
-    await work
-  } catch (error) {
-    return error as CtrError
-  }
-  throw new Error('nothing was refused')
-}
 
 describe('objects', () => {
   test('are written, replaced, read, listed and removed', async () => {

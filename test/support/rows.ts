@@ -6,13 +6,13 @@ const COLUMNS = `tenant, product_id AS product, toUnixTimestamp64Milli(window_st
   toUnixTimestamp64Milli(window_end) AS windowEnd, task, impressions, clicks, ctr, version`
 
 /** The statement whose JSON rows are OracleRows. */
-export function rowsSql(tenant: string): string {
-  return `SELECT ${COLUMNS} FROM ctr.ctr_results FINAL WHERE tenant = '${tenant}'`
+export function rowsSql(tenant: string, database = 'ctr'): string {
+  return `SELECT ${COLUMNS} FROM ${database}.ctr_results FINAL WHERE tenant = '${tenant}'`
 }
 
 /** The newest version of every row of a tenant, keyed as the oracle's. */
 export async function finalRows(clickhouse: TestClickHouse, tenant: string): Promise<Map<string, OracleRow>> {
-  return keyed(await clickhouse.rows<OracleRow>(rowsSql(tenant)))
+  return keyed(await clickhouse.rows<OracleRow>(rowsSql(tenant, clickhouse.endpoint.database)))
 }
 
 /** By rowKey. */
