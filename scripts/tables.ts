@@ -9,6 +9,7 @@ import { configSchema } from '../src/config/schema.ts'
 import { valueAt } from '../src/config/tree.ts'
 import { formatDuration, formatSize } from '../src/config/units.ts'
 import { METRICS } from '../src/metrics/metrics.ts'
+import { ROUTES } from '../src/server/routes.ts'
 import { somePartition, someStats } from '../workshop/stats.ts'
 import { commandReference } from './commands.ts'
 
@@ -23,6 +24,7 @@ export interface MadePart {
 /** All of them. */
 export const MADE_PARTS: readonly MadePart[] = [
   { file: 'docs/configuration.md', name: 'configuration', make: configurationTable },
+  { file: 'docs/metrics.md', name: 'routes', make: routesTable },
   { file: 'docs/metrics.md', name: 'metrics', make: metricsTable },
   { file: 'docs/commands.md', name: 'commands', make: commandReference },
 ]
@@ -70,6 +72,13 @@ function range({ field }: Key): string {
   if (kind === 'list') return 'a list, or text with commas'
   if (kind === 'pem') return 'a path, or PEM text'
   return kind === 'time' ? 'ISO-8601, or ms' : 'text'
+}
+
+function routesTable(): string {
+  const rows = Object.values(ROUTES).map(({ method, path, what, guarded }) => {
+    return [`\`${method} ${path}\``, what, guarded ? 'who has `http.token`; without one, the loopback' : 'everybody']
+  })
+  return table(['route', 'does', 'for'], rows)
 }
 
 function metricsTable(): string {

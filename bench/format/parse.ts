@@ -1,10 +1,10 @@
 /** The three ways an event's bytes are read, over values as the generator writes them and as others do. */
 
 import { exact } from '../../src/format/json-exact.ts'
+import { JsonFormat } from '../../src/format/json-format.ts'
 import { scan } from '../../src/format/json-scan.ts'
-import { PARSED_MAX, ROW_BITS, ROW_WORDS } from '../../src/format/parsed-events.ts'
+import { PARSED_MAX, ParsedEvents, ROW_BITS, ROW_WORDS } from '../../src/format/parsed-events.ts'
 import { REASON } from '../../src/format/reasons.ts'
-import { RecordParser } from '../../src/format/record-parser.ts'
 import { EventSlot, SLOT_CLICK } from '../../src/format/slot.ts'
 import { CLICKS } from '../../src/window/measures.ts'
 import type { Stage, StageMaker } from '../stage.ts'
@@ -63,13 +63,13 @@ function parseRecords(values: readonly string[]): () => number {
     }),
   )
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength)
-  const parser = new RecordParser()
-  const { parsed } = parser
+  const format = new JsonFormat()
+  const parsed = new ParsedEvents()
   return () => {
     const cursor = { records, view, recordAt: 0, recordsEnd: records.length }
     let sum = 0
     while (cursor.recordAt < cursor.recordsEnd) {
-      if (!parser.parse(cursor, PARSED_MAX) && parsed.count === 0) return Number.NaN
+      if (!format.parse(cursor, parsed, PARSED_MAX) && parsed.count === 0) return Number.NaN
       for (let i = 0; i < parsed.count; i++) sum += parsed.times[i]! + (parsed.rows[i * ROW_WORDS + ROW_BITS]! & CLICKS)
       cursor.recordAt = parsed.next
     }

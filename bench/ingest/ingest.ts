@@ -1,6 +1,7 @@
 /** Main's whole hot path over one delivery, into a ring that is emptied unread. */
 
 import { CODEC, CODEC_NAMES } from '../../src/batch/codec.ts'
+import { formatsOf } from '../../src/format/format.ts'
 import { REASONS } from '../../src/format/reasons.ts'
 import { Cursor } from '../../src/ingest/cursor.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
@@ -41,7 +42,7 @@ function stageOf(name: string, count: number, codec: number, rules: IngestRules)
       throw new Error('an event was rejected')
     },
   }
-  const ingest = new Ingest(rules, ['events'], new EventBlocks([new RingWriter(ring)]), letters)
+  const ingest = new Ingest(rules, ['events'], formatsOf(['json']), new EventBlocks([new RingWriter(ring)]), letters)
   const time = new Task(0, rules)
   const task = { time, dictionary: new Dictionary(1) }
   const run = () => {

@@ -8,6 +8,11 @@
  *   the furthest kept state (sum of positions; later wins a tie) that can be read on from → that, unless the group's marks are further
  *   kept state made by other rules                                         → refused, or left with --ignore-state
  *   nothing left                                                           → as offered: Kafka's low-water marks are exact too
+ *
+ * Example: a task has checkpoints with position 500 and 900 of its one partition, both of incarnation 0, and the group's mark is 800. A
+ * start takes the one at 900, since it is further than the mark. When that can't be read, the one at 500 is behind the mark, so the task
+ * begins at 800. After `--from none` the task is of incarnation 1 and commits marks of it; a start after a crash then finds two checkpoints
+ * of incarnation 0, passes both over, and begins at the mark.
  */
 import type { OfferedPartition } from '../source/source.ts'
 import { windowDifference } from '../window/windows.ts'

@@ -74,8 +74,9 @@ function startRun(config: Config, { untilEnd, wish }: RunOptions, log: Logger): 
   const target = deadLetter.topic === undefined ? { file: deadLetter.file ?? '' } : { topic: deadLetter.topic }
   const outputs = { deadLetters: openOutput(target, DEAD_LETTERS, log, () => clientOptions(config, log)) }
   const topics = kafka.topics.map(({ name }) => name)
+  const formats = kafka.topics.map(({ format }) => format)
   const checkpoints = keepState(config, wish, log)
-  const pipeline = assemble(config, { source, topics, outputs, bounded: untilEnd, checkpoints, log })
+  const pipeline = assemble(config, { source, topics, formats, outputs, bounded: untilEnd, checkpoints, log })
   const watched = watchOver(pipeline, {
     stallTimeout: watchdog.stallTimeout,
     silence: Math.max(SILENCE_MIN_MS, SILENCE_PER_MAX_WAIT * kafka.maxWait),

@@ -26,6 +26,15 @@ export const KEY_BYTES = 16
 export const OLDER_BIT = 2
 export const LENGTH_SHIFT = 2
 
+/** Records of a batch, decompressed, back to back; the next one to read is at `recordAt`. */
+export interface RecordsAt {
+  readonly records: Uint8Array
+  /** The same memory as `records`, for reading words. */
+  readonly view: DataView
+  readonly recordAt: number
+  readonly recordsEnd: number
+}
+
 export class ParsedEvents {
   count = 0
   /** Where the record behind the last event begins. */

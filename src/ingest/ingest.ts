@@ -8,6 +8,7 @@
  * invalid.
  */
 
+import { assert } from '../assert.ts'
 import { crc32c } from '../batch/crc32c.ts'
 import { decompress } from '../batch/decompress.ts'
 import { OutputPool } from '../batch/output-pool.ts'
@@ -22,10 +23,9 @@ import {
   readBatchHeader,
 } from '../batch/record-batch.ts'
 import { CtrError } from '../errors.ts'
-import { exact } from '../format/json-exact.ts'
-import { PARSED_MAX, type ParsedEvents, ROW_RECORD, ROW_WORDS } from '../format/parsed-events.ts'
+import type { Format } from '../format/format.ts'
+import { PARSED_MAX, ParsedEvents, ROW_RECORD, ROW_WORDS } from '../format/parsed-events.ts'
 import { REASON, REASONS } from '../format/reasons.ts'
-import { RecordParser } from '../format/record-parser.ts'
 import { EventSlot } from '../format/slot.ts'
 import { type Cursor, TIMES_MAX_TIME } from './cursor.ts'
 import type { EventBlocks } from './event-blocks.ts'
@@ -67,17 +67,21 @@ export class Ingest {
   readonly invalid = new Float64Array(REASONS.length)
   readonly #checkCrc: boolean
   readonly #topics: readonly string[]
+  readonly #formats: readonly Format[]
   readonly #blocks: EventBlocks
   readonly #letters: Letters
   readonly #counter: EventCounter
   readonly #outputs = new OutputPool()
   readonly #slot = new EventSlot()
   readonly #place = new RecordPlace()
-  readonly #parser = new RecordParser()
+  readonly #parsed = new ParsedEvents()
 
-  constructor(rules: IngestRules, topics: readonly string[], blocks: EventBlocks, letters: Letters) {
+  /** `formats` of the records of each topic. */
+  constructor(rules: IngestRules, topics: readonly string[], formats: readonly Format[], blocks: EventBlocks, letters: Letters) {
+    assert(formats.length === topics.length, 'every topic has a format', { topics, formats: formats.length })
     this.#checkCrc = rules.checkCrc
     this.#topics = topics
+    this.#formats = formats
     this.#blocks = blocks
     this.#letters = letters
     this.#counter = new EventCounter(rules, blocks)
@@ -162,13 +166,14 @@ export class Ingest {
 
   #readRecords(cursor: Cursor): IngestStatus {
     const { partition, header } = cursor
-    const { parsed } = this.#parser
+    const parsed = this.#parsed
+    const format = this.#formats[partition.topicIndex]!
     let status: IngestStatus = DONE
     while (cursor.left > 0 && status === DONE) {
       if (cursor.outside && this.#passOutside(cursor)) continue
-      const sure = this.#parser.parse(cursor, cursor.outside ? 1 : Math.min(cursor.left, PARSED_MAX))
+      const sure = format.parse(cursor, parsed, cursor.outside ? 1 : Math.min(cursor.left, PARSED_MAX))
       if (parsed.count > 0) status = this.#settle(cursor, parsed, cursor.records, cursor.view)
-      if (!sure && status === DONE) status = this.#readUnsure(cursor, parsed)
+      if (!sure && status === DONE) status = this.#readUnsure(cursor, format, parsed)
     }
     if (status === DONE) {
       partition.position = Math.max(partition.position, Math.min(header.lastOffset + 1, partition.boundOffset))
@@ -179,12 +184,12 @@ export class Ingest {
   }
 
   /** One record by the plain parser, which is always sure. */
-  #readUnsure(cursor: Cursor, parsed: ParsedEvents): IngestStatus {
+  #readUnsure(cursor: Cursor, format: Format, parsed: ParsedEvents): IngestStatus {
     const { records: bytes, recordAt, recordsEnd } = cursor
     const place = this.#place
     const slot = this.#slot
     const framed = locateRecord(bytes, recordAt, recordsEnd, place)
-    const reason = framed ? exact(bytes, place.value, place.valueEnd, slot) : REASON.CORRUPT_BATCH
+    const reason = framed ? format.exact(bytes, place.value, place.valueEnd, slot) : REASON.CORRUPT_BATCH
     if (reason === REASON.VALID) {
       parsed.count = 0
       parsed.add(slot, slot.product, recordAt, isOlder(bytes, place.timestampAt), place.next)

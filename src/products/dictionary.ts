@@ -15,6 +15,11 @@
  * An entry leaves (`sweep`) when its last window's end lies `ttl` before the task's published watermark. ttl ≥ allowed lateness, so the
  * workers have purged every pane that held it before the forget block, which comes later in the same ring, reaches them; that is why the
  * id may be given to another product at once.
+ *
+ * Example, two workers: "p-7" comes for the first time. Its hash, spread, picks worker 1 by its high bits, whose lowest free id is 0. The
+ * product is announced in the ring of worker 1 as 0, and then entered: entry 1 holds | 1 << 16 | 3 | 0 << 1 | window end | "p-7" |, and the
+ * slot that the hash's low bits pick holds | hash | 1 |. Its clicks go into that ring as code 0 << 1 | 1. "p-8" may get id 0 as well, in
+ * worker 0.
  */
 import { assert } from '../assert.ts'
 import { hashProduct } from '../format/hash.ts'
@@ -333,7 +338,7 @@ function place(slots: Int32Array, entry: number, hash: number): void {
   slots[slot * 2 + 1] = entry
 }
 
-/** FNV's low bits are good, its high bits are not: one multiply and shift mix them for the slot and the worker. */
+/** The slot is picked by the low bits and the worker by the high ones, so each must depend on all bits of the hash. */
 function spread(hash: number): number {
   const mixed = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d)
   return mixed ^ (mixed >>> 13)

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
+import type { FormatName } from '../format/format.ts'
 import type { Logger } from '../log.ts'
 import type { Outputs } from '../output/output.ts'
 import { startSink } from '../sink/sink.ts'
@@ -12,6 +13,8 @@ import { type Checkpoints, Pipeline } from './pipeline.ts'
 export interface Parts {
   readonly source: Source
   readonly topics: readonly string[]
+  /** Of the records of each topic; json when not given. */
+  readonly formats?: readonly FormatName[]
   readonly outputs: Outputs
   /** The source ends by itself. */
   readonly bounded: boolean
@@ -21,10 +24,11 @@ export interface Parts {
 }
 
 /** Makes the pipeline; its workers and its sink start at once, the source when `start` is called. */
-export function assemble(config: Config, { source, topics, outputs, bounded, checkpoints, log }: Parts): Pipeline {
+export function assemble(config: Config, { source, topics, formats, outputs, bounded, checkpoints, log }: Parts): Pipeline {
   const { time, kafka, engine, sink } = config
   return new Pipeline({
     topics,
+    formats,
     rules: {
       ...windowRules(config),
       idleTimeout: time.idleTimeout,

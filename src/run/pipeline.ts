@@ -16,6 +16,7 @@ import { nameFault } from '../checkpoint/selection.ts'
 import type { CheckpointWriter, Written } from '../checkpoint/writer.ts'
 import { type Clock, sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import { type FormatName, formatsOf } from '../format/format.ts'
 import { EventBlocks } from '../ingest/event-blocks.ts'
 import { createInflow, type Inflow } from '../ingest/inflow.ts'
 import { Ingest, type IngestRules } from '../ingest/ingest.ts'
@@ -40,6 +41,8 @@ export interface PipelineLog {
 /** Times in ms, sizes in bytes. */
 export interface PipelineOptions {
   readonly topics: readonly string[]
+  /** Of the records of each topic; json when not given. */
+  readonly formats?: readonly FormatName[] | undefined
   readonly rules: IngestRules
   readonly stateTtl: number
   readonly tenant: string
@@ -136,7 +139,13 @@ export class Pipeline {
     const settings = { windows: rules, tenant: options.tenant, revision: options.revision }
     this.#pool = (options.startWorkers ?? startWorkers)(options.workers, options.ringBytes, settings, this.#writer?.ports)
     const rejected = rejectedInput(deadLetters, options.name, topics, log, clock)
-    this.#ingest = new Ingest(rules, topics, new EventBlocks(this.#pool.writers), rejected)
+    this.#ingest = new Ingest(
+      rules,
+      topics,
+      formatsOf(options.formats ?? topics.map(() => 'json')),
+      new EventBlocks(this.#pool.writers),
+      rejected,
+    )
     this.#inflow = createInflow({
       rules,
       topics,

@@ -6,6 +6,12 @@
  * position when no window is open, is where a restart must begin to rebuild every open window exactly. Lateness depends on the prefix
  * only, so the largest event time at the mark belongs to it.
  *
+ * Example, windows of 10 s, lateness and out-of-orderness 0. Records of a partition: 100 at 00:00:02, 101 at 00:00:11, 102 at 00:00:09,
+ * 103 at 00:00:13. After 100 the window that ends at 00:00:10 is open since 100, and the mark is 100, with no event time. At 101 the
+ * watermark passes 00:00:10: the window that ends at 00:00:20 is open since 101, with the largest event time 00:00:02 before it, and the
+ * first one is purged. So the mark is 101 with 00:00:02, and 102 is late. A restart reads 101, 102 and 103 with that event time, finds 102
+ * late again, and has the open window as it was.
+ *
  * Two ledgers: `read` and a counter for each term of the ledger count since this process has the partition; `totals` adds what was read of
  * it before.
  */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
+import { formatsOf } from '../../src/format/format.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
 import { createInflow, type InflowOptions } from '../../src/ingest/inflow.ts'
 import { Ingest } from '../../src/ingest/ingest.ts'
@@ -27,7 +28,7 @@ function bench(bounded = false, begin: InflowOptions['begin'] = async () => new 
     sweepsPerRound: 1,
     bounded,
     writers,
-    ingest: new Ingest(rules, ['a', 'b'], new EventBlocks(writers), letters),
+    ingest: new Ingest(rules, ['a', 'b'], formatsOf(['json', 'json']), new EventBlocks(writers), letters),
     lettersRoom: async () => {},
     ringRoom: (ring) => writers[ring]!.waitRoomAsync(1000),
     source: {

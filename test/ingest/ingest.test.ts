@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CODEC } from '../../src/batch/codec.ts'
+import { formatsOf } from '../../src/format/format.ts'
 import { REASON, REASONS } from '../../src/format/reasons.ts'
 import { Cursor } from '../../src/ingest/cursor.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
@@ -32,7 +33,7 @@ function bench(rules: Partial<IngestRules> = {}, ringBytes = 64 * 1024) {
         text: Buffer.from(bytes.subarray(start, end)).toString(),
       }),
   }
-  const ingest = new Ingest(all, ['impressions'], new EventBlocks([new RingWriter(ring)]), letters)
+  const ingest = new Ingest(all, ['impressions'], formatsOf(['json']), new EventBlocks([new RingWriter(ring)]), letters)
   const partition = new Partition(0, 3, { position: 0, maxEventTime: undefined }, REASONS, 0)
   const task = { time: new Task(3, all), dictionary: new Dictionary(1) }
   task.time.partitions.push(partition)

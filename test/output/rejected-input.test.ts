@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { formatsOf } from '../../src/format/format.ts'
 import { REASONS } from '../../src/format/reasons.ts'
 import { Cursor } from '../../src/ingest/cursor.ts'
 import { EventBlocks } from '../../src/ingest/event-blocks.ts'
@@ -38,7 +39,13 @@ function reject(batch: Uint8Array, clock = () => NOW) {
   }
   const log = { warn: (_: unknown, message: string) => void lines.push(message) }
   const letters = rejectedInput(output, 'ctr/test', ['impressions', 'clicks'], log, clock)
-  const ingest = new Ingest(RULES, ['impressions', 'clicks'], new EventBlocks([new RingWriter(createRing(64 * 1024))]), letters)
+  const ingest = new Ingest(
+    RULES,
+    ['impressions', 'clicks'],
+    formatsOf(['json', 'json']),
+    new EventBlocks([new RingWriter(createRing(64 * 1024))]),
+    letters,
+  )
   const partition = new Partition(1, 3, { position: 0, maxEventTime: undefined }, REASONS, 0)
   const task = { time: new Task(3, RULES), dictionary: new Dictionary(1) }
   task.time.partitions.push(partition)

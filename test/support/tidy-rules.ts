@@ -52,7 +52,7 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // The composition root.
   run: [
     'checkpoint',
-    'format/reasons.ts',
+    'format',
     'ingest',
     'kafka',
     'metrics/stats.ts',

@@ -1,12 +1,12 @@
 /**
- * Record after record into ParsedEvents: by the shape seen last, else by the other known ones, else by the plain scanner, which also
- * learns a new shape. It stops at a record that none of them is sure of.
+ * JSON, one object a record (format.ts says what a format is). Records are parsed by the shape seen last, else by another known one, else
+ * by the plain scanner, from whose event a new shape is learned. At a record that none of them is sure of, `parse` stops.
  */
-
 import { isOlder, locateRecord, RecordPlace } from '../batch/record-batch.ts'
+import { exact } from './json-exact.ts'
 import { scan } from './json-scan.ts'
 import { learnShape, type Shape } from './json-shape.ts'
-import { ParsedEvents } from './parsed-events.ts'
+import type { ParsedEvents, RecordsAt } from './parsed-events.ts'
 import { EventSlot } from './slot.ts'
 
 /** Topics are often written by several producers, each in its own way. */
@@ -14,17 +14,7 @@ const SHAPES_MAX = 4
 /** Learning compiles code, so it doubles its price each time: events whose keys come in random order must not be learned one by one. */
 const STRANGERS_MAX = 1 << 20
 
-/** Records of a batch, decompressed, back to back; the next one to read is at `recordAt`. */
-export interface RecordsAt {
-  readonly records: Uint8Array
-  /** The same memory as `records`, for reading words. */
-  readonly view: DataView
-  readonly recordAt: number
-  readonly recordsEnd: number
-}
-
-export class RecordParser {
-  readonly parsed = new ParsedEvents()
+export class JsonFormat {
   readonly #slot = new EventSlot()
   readonly #place = new RecordPlace()
   /** The shape seen last, and those known, newest first. */
@@ -34,21 +24,24 @@ export class RecordParser {
   #strangers = 0
   #strangersWanted = 1
 
-  /** Parses up to `limit` records from `recordAt` on; false when it stopped at one that it isn't sure of. */
-  parse({ records: bytes, view, recordAt, recordsEnd: end }: RecordsAt, limit: number): boolean {
-    const parsed = this.parsed
+  /** Puts up to `limit` records from `recordAt` on into `parsed`; false when it stopped at one that it isn't sure of. */
+  parse({ records: bytes, view, recordAt, recordsEnd: end }: RecordsAt, parsed: ParsedEvents, limit: number): boolean {
     parsed.count = 0
     parsed.next = recordAt
     for (;;) {
       this.#shape(bytes, view, end, parsed, limit)
       if (parsed.count >= limit) return true
-      if (!this.#parseOther(bytes, view, end, limit)) return false
+      if (!this.#parseOther(bytes, view, end, parsed, limit)) return false
     }
   }
 
+  /** The reason why one value, bytes[start, end), is not an event, or VALID with the event in `slot`. Always sure. */
+  exact(bytes: Uint8Array, start: number, end: number, slot: EventSlot): number {
+    return exact(bytes, start, end, slot)
+  }
+
   /** The next record is not of the shape seen last. */
-  #parseOther(bytes: Uint8Array, view: DataView, end: number, limit: number): boolean {
-    const parsed = this.parsed
+  #parseOther(bytes: Uint8Array, view: DataView, end: number, parsed: ParsedEvents, limit: number): boolean {
     const before = parsed.count
     for (const shape of this.#shapes) {
       shape(bytes, view, end, parsed, limit)
