@@ -13,13 +13,13 @@ const { unit, alone, servers } = suitesOf(import.meta.dirname)
 export default defineConfig(({ mode }) => ({
   test: {
     reporters: ['default', './test/support/slowest-reporter.ts'],
-    // npm run test:unit repeats tests of random input less often (test/support/effort.ts).
-    provide: { short: mode === 'short' },
+    // How often tests of random input repeat themselves (test/support/effort.ts).
+    provide: { effort: mode === 'unit' || mode === 'long' ? mode : 'all' },
     setupFiles: ['test/support/coverage-setup.ts'],
     sequence: { sequencer: LongestFirst },
     pool: 'forks',
-    // Brokers, engines and worker threads share the cores of a small machine.
-    maxWorkers: 2,
+    // One more than the cores of a small machine: tests of servers wait for much of their time.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 180_000,
     // Node runs the TypeScript itself, as it does in production.

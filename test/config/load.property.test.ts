@@ -11,7 +11,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { CtrError } from '../../src/errors.ts'
 import { repetitions } from '../support/effort.ts'
 
-const RUNS = repetitions(300, 50)
+const RUNS = repetitions({ unit: 50, all: 150, long: 300 })
 const SECRET = 'hunter2hunter2'
 
 const folder = mkdtempSync(join(tmpdir(), 'ctr-test-'))

@@ -10,7 +10,7 @@ import { shapeOne } from '../../workshop/shape-one.ts'
 import { repetitions } from '../support/effort.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
-const EVENTS = repetitions(40_000, 8_000)
+const EVENTS = repetitions({ unit: 8_000, all: 20_000, long: 40_000 })
 const EVENT =
   '{"event_id":"e-1","user_id":"u-1","product_id":"p-0001","event_type":"impression","timestamp":1700000000000,"session_id":"s-1"}'
 

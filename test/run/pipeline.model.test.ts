@@ -7,7 +7,7 @@ import { memoryStore } from '../support/memory-store.ts'
 import { makeRecords } from '../support/records.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
-const KILLED_SEEDS = Array.from({ length: repetitions(6, 1) }, (_, i) => SEED + i)
+const KILLED_SEEDS = Array.from({ length: repetitions({ unit: 1, all: 3, long: 6 }) }, (_, i) => SEED + i)
 
 async function expectOracle(lists: readonly (readonly OracleRecord[])[], options: MemoryRunOptions) {
   const want = runOracle(lists)
@@ -41,7 +41,7 @@ function differences(got: Map<string, OracleRow>, want: Map<string, OracleRow>):
 }
 
 describe('the rows are those of the naive twin', () => {
-  const lists = makeRecords({ seed: SEED, partitions: 3, records: repetitions(4000, 1500), products: 200 })
+  const lists = makeRecords({ seed: SEED, partitions: 3, records: repetitions({ unit: 1500, all: 2500, long: 4000 }), products: 200 })
 
   test.each([1, 2, 4])(`with %i workers (seed ${SEED})`, async (workers) => {
     await expectOracle(lists, { workers, seed: SEED })

@@ -8,7 +8,7 @@ import { expectSame } from '../support/expect-same.ts'
 import { makeRecords } from '../support/records.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
-const EVENTS = repetitions(60_000, 15_000)
+const EVENTS = repetitions({ unit: 15_000, all: 30_000, long: 60_000 })
 const LATEST = 1_800_000_000_000
 
 test.each([1, SEED])('both say the same of events with every freedom and fault: seed %i', (seed) => {
