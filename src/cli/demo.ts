@@ -16,6 +16,7 @@ import type { DemoOptions } from './options.ts'
 import { LOCAL_LETTERS } from './replay.ts'
 import { listenForStop } from './signals.ts'
 import { renderSummary } from './summary.ts'
+import { sameConfig } from './verb.ts'
 import type { TopProduct } from './view.ts'
 import { watch } from './watch.ts'
 
@@ -60,14 +61,15 @@ export async function demoVerb(options: DemoOptions): Promise<number> {
     await table.close()
     stop.dispose()
   }
-  const summary = { elapsedMs: Date.now() - started, next: nextSteps(lettersFile) }
+  const summary = { elapsedMs: Date.now() - started, next: nextSteps(lettersFile, sameConfig(options)) }
   process.stdout.write(`\n${renderSummary(pipeline.stats(), summary).join('\n')}\n`)
   return 0
 }
 
-function nextSteps(lettersFile: string): string[] {
+/** `same` are the options that lead to the same ClickHouse. */
+function nextSteps(lettersFile: string, same: string): string[] {
   return [
-    'npx ctr query "SELECT * FROM ctr_windows ORDER BY window_start DESC, impressions DESC LIMIT 10"',
+    `npx ctr query${same} "SELECT * FROM ctr_windows ORDER BY window_start DESC, impressions DESC LIMIT 10"`,
     `head -3 ${lettersFile}`,
     'npx ctr demo --rate 500k',
     'npx ctr run --help',

@@ -8,6 +8,7 @@ import { REPLAY_TOPIC, replaySource } from '../source/replay-source.ts'
 import type { ReplayOptions } from './options.ts'
 import { listenForStop } from './signals.ts'
 import { renderSummary } from './summary.ts'
+import { sameConfig } from './verb.ts'
 import { watch } from './watch.ts'
 
 /** Where `replay` and `demo` put dead letters when the configuration names no file. */
@@ -33,7 +34,7 @@ export async function replayVerb(files: readonly string[], options: ReplayOption
     stop.dispose()
   }
   const stats = pipeline.stats()
-  const next = ['npx ctr query "SELECT * FROM ctr_windows ORDER BY impressions DESC LIMIT 10"']
+  const next = [`npx ctr query${sameConfig(options)} "SELECT * FROM ctr_windows ORDER BY impressions DESC LIMIT 10"`]
   if (stats.invalid.some(({ count }) => count > 0)) next.push(`head ${lettersFile}`)
   const lines = renderSummary(stats, { elapsedMs: Date.now() - started, next })
   process.stdout.write(`${lines.join('\n')}\n`)

@@ -1,6 +1,7 @@
 /** What every verb with a configuration has in common on the command line. */
 import type { Command } from 'commander'
 import { collect } from './arguments.ts'
+import type { ConfigOptions } from './options.ts'
 
 /** Takes the exit code of the verb that ran. */
 export type Done = (code: number) => void
@@ -16,6 +17,12 @@ export function verb(program: Command, name: string, description: string, exampl
       if (command.getOptionValue('set') === undefined) command.setOptionValue('set', [])
     })
     .addHelpText('after', exampleText(example))
+}
+
+/** The options again that say which configuration was meant, for a command that is proposed; with a space before them. */
+export function sameConfig({ config, set }: ConfigOptions): string {
+  const words = [...(config === undefined ? [] : ['--config', config]), ...set.flatMap((one) => ['--set', one])]
+  return words.map((word) => ` ${/^[\w./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`).join('')
 }
 
 /** The end of a help text. */

@@ -10,7 +10,7 @@ export function mixHash(hash: number, word: number): number {
   return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b)
 }
 
-/** Hash of a product's bytes, a word at a time; `json-shape.ts` computes the same while it reads them. */
+/** Hash of a product's bytes, a word at a time; `json-shape-code.ts` computes the same while it reads them. */
 export function hashProduct(bytes: Uint8Array, start: number, end: number): number {
   let hash = HASH_SEED
   let at = start

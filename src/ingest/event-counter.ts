@@ -216,7 +216,8 @@ export class EventCounter {
     const end = windows.sliceEnd(start)
     const lateAt = windows.lateAt(end)
     if (times[TIMES_MAX_TIME]! >= lateAt || end <= windows.purgedUpTo(published)) return false
-    // What a damaged record says of itself must not move the low-water mark out of what is being read.
+    // What a damaged record says of itself must not move the low-water mark out of what is being read. The mark is then lower than the
+    // event time and the totals that go with it: a restart from it repeats records in the ledger, and loses none.
     const said = offsetOf(records, recordAt, header.baseOffset)
     const offset = said >= partition.position && said <= header.lastOffset ? said : partition.position
     const { window, made } = partition.enterWindow(end, offset, times[TIMES_MAX_TIME]!, unread)

@@ -2,7 +2,7 @@
  * What keeps a task's time and products going beside its deliveries:
  *
  *   advance    its watermark is published, and partitions that run ahead of the slowest one are paused until the others have come up
- *   idleness   partitions that are at their end and bring nothing hold no watermark, until something is heard of them
+ *   idleness   partitions that are at their end and bring nothing don't hold their task's watermark back, until they bring something again
  *   sweep      products not seen for the TTL are forgotten
  */
 import type { Clock } from '../clock.ts'

@@ -7,17 +7,17 @@
  *   maxEventTime   largest event time, ms; absent when there is none
  *   ledger         the totals as sums (window/ledger.ts): all reasons of invalid records are one, EARLIER, for nothing bounds how many
  *                  there are. Reasons are in checkpoints and in ctr_ledger. Terms that only a newer version knows are kept by name
- *   lineage            the task's incarnation; absent: 0
+ *   lineage        the task's incarnation; absent: 0
  *   facts          see MarkFacts; absent: none
  *
  * At most METADATA_MAX_BYTES with every number at its largest: a broker refuses more than 4 KiB, and with it the offset.
  *
- * Versions live side by side while pods are replaced, and a release may be taken back, so the text stays one that all can read. It keeps
- * `"v":1`: the first version reads any ledger whose `invalid` is a map of counts, keeps all its entries, and passes over keys that it does
- * not know. To it EARLIER and a newer version's terms are reasons, so its marks, rows and balance stay exact; what it writes has a reason
- * for each, which read as sums here. Under another number it would take the offset for one that somebody else has set, and leave its
- * checkpoints. Taking a release back costs the facts, and in rows that the first version writes a newer version's terms stand among the
- * invalid and the dead-lettered records. Text of anybody else reads as "nothing known".
+ * Why still `"v":1`: pods of two versions run side by side while they are replaced, and a release may be taken back. The first version keeps
+ * unknown entries of `invalid`, counts them as reasons, and passes over keys that it does not know; so its marks, rows and balance stay
+ * exact. Under another number it would take the offset for one that somebody else has set, and leave its checkpoints. What going back
+ * costs: the facts are lost, and a newer version's terms stand among the invalid and the dead-lettered records.
+ *
+ * Text of anybody else reads as "nothing known".
  */
 import { assert } from '../assert.ts'
 import { CANDIDATES_MAX, type MarkFacts } from '../window/facts.ts'

@@ -1,5 +1,5 @@
 /**
- * Produces generated events to Kafka by threads that each make the events of some partitions (load-part.ts). The same options give the
+ * Produces generated events to Kafka by threads that each make the events of some partitions (part.ts). The same options give the
  * same events in every partition, whatever the number of threads. Afterwards the end offsets are compared with what was sent.
  */
 import { availableParallelism } from 'node:os'

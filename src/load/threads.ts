@@ -1,4 +1,4 @@
-/** The threads of a load, as the thread that started them sees them; load-thread.ts is the other side. */
+/** The threads of a load, as the thread that started them sees them; thread.ts is the other side. */
 import { Worker } from 'node:worker_threads'
 import { CtrError } from '../errors.ts'
 import type { Logger } from '../log.ts'

@@ -30,8 +30,11 @@ export interface OutputRecord {
   readonly topic: string
   readonly partition: number
   readonly offset: number
-  /** Key, headers and timestamp of the Kafka record; undefined where no single record stands behind it. Valid during `put` only. */
-  readonly envelope: RecordEnvelope | undefined
+  /**
+   * Reads key, headers and timestamp of the Kafka record, for whom they are worth it, during `put` only; undefined where no single record
+   * stands behind it.
+   */
+  readonly envelope: (() => RecordEnvelope) | undefined
   /** Why, as a name and in words. */
   readonly reason: string
   readonly message: string

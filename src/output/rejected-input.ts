@@ -32,8 +32,8 @@ export function rejectedInput(output: Output, writer: string, topics: readonly s
         logged.fill(0)
         periodEnds = now + LOG_PERIOD_MS
       }
-      const { offset, start, end } = rejected
-      const { partition, topicIndex } = rejected.cursor.partition
+      const { cursor, bytes, recordAt, offset, start, end } = rejected
+      const { partition, topicIndex } = cursor.partition
       const reason = REASONS[rejected.reason] ?? 'CORRUPT_BATCH'
       const topic = topics[topicIndex] ?? ''
       const message = rejected.detail === undefined ? REASON_TEXT[reason] : `${REASON_TEXT[reason]}: ${rejected.detail}`
@@ -49,10 +49,10 @@ export function rejectedInput(output: Output, writer: string, topics: readonly s
         topic,
         partition,
         offset,
-        envelope: rejected.recordAt === undefined ? undefined : readEnvelope(rejected.bytes, rejected.recordAt, rejected.cursor.header),
+        envelope: recordAt === undefined ? undefined : () => readEnvelope(bytes, recordAt, cursor.header),
         reason,
         message,
-        bytes: rejected.bytes.subarray(start, Math.min(end, start + RAW_MAX_BYTES)),
+        bytes: bytes.subarray(start, Math.min(end, start + RAW_MAX_BYTES)),
         truncated: end - start > RAW_MAX_BYTES,
         eventTime: rejected.time,
         createdAt: now,

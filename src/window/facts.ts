@@ -5,8 +5,8 @@ import type { LedgerTotals } from './ledger.ts'
 export const CANDIDATES_MAX = 32
 
 /**
- * What a partition's low-water mark says of the records before it, beside event time and ledger. Nothing fills it yet: the places are kept
- * free, and what stands there is handed on. Times in ms.
+ * What a partition's low-water mark says of the records before it, beside event time and ledger. Each is absent where nothing is known;
+ * what this version does not act on is handed on as it is. Times in ms.
  */
 export interface MarkFacts {
   /** Which topic of that name: Kafka's id of it, 16 bytes as 22 letters. */

@@ -8,8 +8,8 @@
  * compiler asks for.
  *
  * Totals are those of a partition over a span of its offsets. They depend on the records alone (for partitions that don't go idle), so
- * totals from the same first offset to the same last one are equal whoever computed them, and however often: they may be written again at
- * any time.
+ * the sums from the same first offset to the same last one are equal whoever computed them, and however often: they may be written again
+ * at any time. Reasons are coarser after a start that went by marks alone: those of the records before it are EARLIER.
  *
  * Stored totals, in manifests and in commit metadata, have a field each for `counted` and `late`. Everything else is an entry of the map
  * `invalid`: the reasons of invalid records in upper case, and any other term in lower case under its own name. So a version that does not

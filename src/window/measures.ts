@@ -2,9 +2,9 @@
  * What is counted, and how a count is spelled wherever it goes. Whoever handles counts takes their arithmetic from here.
  *
  *   measures    impressions, clicks: every event is one of them and counts once
- *   code        of an event: id << 1 | measure, where id is its product's number in its worker; so code counts one cell's one measure
+ *   code        of an event: id << 1 | measure, where id is its product's number in its worker; so it names one measure of one cell
  *   event       in a ring: | code | time relative to its block's base, ms |
- *   cell        in a pane: | impressions | clicks |, and where one number a cell is enough, as for totals, half as far in
+ *   cell        in a pane: | impressions | clicks | from counts[2 · id]; arrays with one number a cell, as of totals, have it at id
  *   cell        in a ring, when a checkpoint is put back, from a multiple of 8 bytes: | id | 0 | impressions (double) | clicks (double) |
  *   cell        in a task object: impressions and clicks as varints (checkpoint/task-object.ts)
  *   events      of a cell: the sum of its measures, which only grows. A row's version is made of it (sink/row-binary.ts).

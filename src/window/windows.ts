@@ -2,14 +2,14 @@
  * Which slice of event time an event belongs to, which windows that slice is in, and when those are due, closed or too late to change.
  * Whoever needs to know asks here, and nobody else calculates with the length of a window.
  *
- *   slice    what a pane counts, [start, end): the longest span that no window's edge cuts. Known everywhere by its end.
+ *   slice    what a pane counts, [start, end): the longest span that no window's edge cuts. Main knows it by its end.
  *   window   what rows are of, [start, end): whole slices. A tumbling window is one slice, and no two of them overlap.
  *
  * Three things happen to a slice, each by a watermark W:
  *
  *   due      W ≥ end                of its window: the rows are written
  *   purged   W ≥ end + lateness     of its last window: it takes no more events, and its memory goes
- *   late     the same by the watermark that the largest event time of the event's own partition stands for, time - out-of-orderness
+ *   late     largest event time before it in the event's own partition - out-of-orderness ≥ end + lateness
  *
  * Example, windows of 10 s, lateness 5 s, out-of-orderness 2 s: an event of 00:00:13 goes into the slice that ends at 00:00:20. It is due
  * at the watermark 00:00:20 and purged at 00:00:25. An event of it is late once its partition has had an event of 00:00:27.

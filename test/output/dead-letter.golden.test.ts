@@ -17,7 +17,7 @@ test('an event', () => {
 })
 
 test('bytes that are no text, without a time; key, headers and timestamp of the record are not in it', () => {
-  const envelope = { key: Buffer.from('k'), headers: [['h', null]] as const, timestamp: 7 }
+  const envelope = () => ({ key: Buffer.from('k'), headers: [['h', null]] as const, timestamp: 7 })
   expect(line(0, '', { bytes: Buffer.from([0xff, 0, 1]), reason: 'NOT_UTF8', message: 'no', envelope })).toBe(
     '{"source":"ctr/test","rawTopic":"clicks","partition":3,"offset":0,"errorCode":"DESERIALIZATION_ERROR","errorMessage":"no",' +
       '"rawData":"/wAB","rawEncoding":"base64","rawTruncated":false,"eventTimeMillisUtc":null,"createdAtUtc":"2026-01-01T00:00:00.000Z"}',

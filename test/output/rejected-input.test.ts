@@ -25,12 +25,12 @@ function reject(batch: Uint8Array, clock = () => NOW) {
   const output: Output = {
     full: false,
     put: ({ bytes, envelope, ...rest }) => {
-      const key = envelope?.key
+      const { key, timestamp } = envelope?.() ?? {}
       taken.push({
         ...rest,
         text: Buffer.from(bytes).toString(),
         key: key ? Buffer.from(key).toString() : undefined,
-        timestamp: envelope?.timestamp,
+        timestamp,
       })
     },
     room: async () => {},

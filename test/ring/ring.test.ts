@@ -188,7 +188,7 @@ describe('a reader refuses a block', () => {
     ['shorter than its header', HEADER_LENGTH, -112],
     ['that is not aligned', HEADER_LENGTH, 111],
     ['longer than what is published', HEADER_LENGTH, 120],
-    ['of an unknown kind', HEADER_KIND, 13],
+    ['of an unknown kind', HEADER_KIND, Object.keys(BLOCK).length],
     ['of an unknown kind', HEADER_KIND, -1],
     ['with more events than fit', HEADER_COUNT, 53],
     ['with a negative count', HEADER_COUNT, -1],

@@ -5,7 +5,7 @@ import { repetitions } from '../support/effort.ts'
 import { FOUND_SEEDS } from './found-seeds.ts'
 import { simulate } from './simulate.ts'
 
-const SHORT_SET = repetitions({ unit: 3, all: 30, long: 60 })
+const SHORT_SET = repetitions({ unit: 3, all: 20, long: 60 })
 const LOG_LINES = 40
 /** Beside others on a small machine. */
 const TIMEOUT_MS = 300_000
