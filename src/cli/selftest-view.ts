@@ -2,7 +2,7 @@
 import picocolors from 'picocolors'
 import type { SelftestVerdict } from '../selftest/verdict.ts'
 import { formatCount, formatSpan } from '../text.ts'
-import { COLOURS } from './terminal.ts'
+import { COLOURS } from './colours.ts'
 
 /** The lines of the table. */
 export function renderVerdict(verdict: SelftestVerdict, colours: boolean = COLOURS): string[] {

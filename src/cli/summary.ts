@@ -3,8 +3,8 @@ import picocolors from 'picocolors'
 import type { PipelineStats } from '../metrics/stats.ts'
 import { formatCount, formatRatio, formatSpan } from '../text.ts'
 import { BALANCE, TERM_NAMES, TERMS, unaccounted } from '../window/ledger.ts'
-import { COLOURS } from './terminal.ts'
-import { recordsRead } from './view.ts'
+import { COLOURS } from './colours.ts'
+import { recordsRead } from './totals.ts'
 
 export interface SummaryOptions {
   /** Wall time of the run, ms. */

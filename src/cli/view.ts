@@ -3,7 +3,9 @@ import picocolors from 'picocolors'
 import type { PipelineStats } from '../metrics/stats.ts'
 import { formatCount, formatRatio, formatSpan, formatTime } from '../text.ts'
 import { TERM_NAMES } from '../window/ledger.ts'
-import { COLOURS, fit } from './terminal.ts'
+import { COLOURS } from './colours.ts'
+import { fit } from './columns.ts'
+import { lagOf, recordsRead, watermarkOf } from './totals.ts'
 
 /** A product of the table, newest counts first. */
 export interface TopProduct {
@@ -55,22 +57,6 @@ export function renderLine(sample: ViewSample, previous: ViewSample | undefined)
     ...stats.notReady,
   ]
   return `${new Date(at).toISOString().slice(0, 19)}Z ${stats.state}: ${parts.join(', ')}`
-}
-
-/** Records read so far. */
-export function recordsRead(stats: PipelineStats): number {
-  return stats.topics.reduce((sum, topic) => sum + topic.events, 0)
-}
-
-/** Records that wait in the partitions, as far as known. */
-export function lagOf(stats: PipelineStats): number {
-  return stats.partitions.reduce((sum, { lag }) => sum + (lag ?? 0), 0)
-}
-
-/** The watermark of the slowest task, ms; undefined before the first one. */
-export function watermarkOf(stats: PipelineStats): number | undefined {
-  const known = stats.tasks.flatMap(({ watermark }) => (watermark === undefined ? [] : [watermark]))
-  return known.length === 0 ? undefined : known.reduce((least, watermark) => Math.min(least, watermark))
 }
 
 type Colours = ReturnType<typeof picocolors.createColors>

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { lagOf, recordsRead, renderLine, renderView, type TopProduct, watermarkOf } from '../../src/cli/view.ts'
+import { lagOf, recordsRead, watermarkOf } from '../../src/cli/totals.ts'
+import { renderLine, renderView, type TopProduct } from '../../src/cli/view.ts'
 import { somePartition, someStats } from '../../workshop/stats.ts'
 
 const NOW = Date.UTC(2025, 0, 31, 12, 0, 5)

@@ -1,12 +1,8 @@
-/** What a terminal can show: colours, and text in columns. */
-import picocolors from 'picocolors'
+/** Text in columns of a terminal. */
 import stringWidth from 'string-width'
 
 /** What is shown as one character, however many code points it takes: accents, skin tones, flags. */
 const CHARACTERS = new Intl.Segmenter()
-
-/** Whether stdout takes colours: a terminal, and nobody has asked for none (NO_COLOR). */
-export const COLOURS: boolean = process.stdout.isTTY === true && picocolors.isColorSupported
 
 /** The text in exactly `columns` terminal columns, cut with … or padded. Control characters, which a product id may hold, become `?`. */
 export function fit(text: string, columns: number): string {
