@@ -1,8 +1,8 @@
 /**
  * The source's handler: which partitions and tasks this process owns, how they begin and leave, and what is delivered of them.
  *
- * Deliveries of a task go into the rings only after the workers have dropped what an earlier stay of it in this process left. A delivery that meets a full ring, or
- * full dead letters, waits, and the source with it.
+ * Deliveries of a task go into the rings only after the workers have dropped what an earlier stay of it in this process left. A delivery
+ * that meets a full ring, or full dead letters, waits, and the source with it.
  */
 
 import { assert } from '../assert.ts'

@@ -12,9 +12,9 @@
  *
  * At most METADATA_MAX_BYTES with every number at its largest: a broker refuses more than 4 KiB, and with it the offset.
  *
- * Why still `"v":1`: pods of two versions run side by side while they are replaced, and a release may be taken back. The first version keeps
- * unknown entries of `invalid`, counts them as reasons, and passes over keys that it does not know; so its marks, rows and balance stay
- * exact. Under another number it would take the offset for one that somebody else has set, and leave its checkpoints. What going back
+ * Why still `"v":1`: pods of two versions run side by side while they are replaced, and a release may be taken back. The first version
+ * keeps unknown entries of `invalid`, counts them as reasons, and passes over keys that it does not know; so its marks, rows and balance
+ * stay exact. Under another number it would take the offset for one that somebody else has set, and leave its checkpoints. What going back
  * costs: the facts are lost, and a newer version's terms stand among the invalid and the dead-lettered records.
  *
  * Text of anybody else reads as "nothing known".

@@ -9,17 +9,17 @@
  * The code is that of an impression (window/measures.ts). An entry that is free has -1 there, and the next free one in the first of the
  * key's words. After a burst of products, when most entries are free, all is moved into smaller memory.
  *
- * A longer key lies in the arena, and its place in the first of the key's words. So a lookup touches one cache line of the slots and one of the entries; those of many
- * events at once (`findAll`) are waited for together.
+ * A longer key lies in the arena, and its place in the first of the key's words. So a lookup touches one cache line of the slots and one
+ * of the entries; those of many events at once (`findAll`) are waited for together.
  *
  * An entry leaves (`sweep`) when its last window's end lies `ttl` before the task's published watermark. ttl ≥ allowed lateness, so the
  * workers have purged every pane that held it before the forget block, which comes later in the same ring, reaches them; that is why the
  * id may be given to another product at once.
  *
  * Example, two workers: "p-7" comes for the first time. Its hash, spread, picks worker 1 by its high bits, whose lowest free id is 0. The
- * product is announced in the ring of worker 1 as 0, and then entered: entry 1 holds | (1 << 16) + 3 | 0 << 1 | window end | "p-7" |, and the
- * slot that the hash's low bits pick holds | hash | 1 |. Its clicks go into that ring as code 0 << 1 | 1. "p-8" may get id 0 as well, in
- * worker 0.
+ * product is announced in the ring of worker 1 as 0, and then entered: entry 1 holds | (1 << 16) + 3 | 0 << 1 | window end | "p-7" |, and
+ * the slot that the hash's low bits pick holds | hash | 1 |. Its clicks go into that ring as code 0 << 1 | 1. "p-8" may get id 0 as well,
+ * in worker 0.
  */
 import { assert } from '../assert.ts'
 import { hashProduct } from '../format/hash.ts'
