@@ -1,8 +1,7 @@
 /**
  * Barriers, commits and checkpoints of one pipeline, in the order that makes a restart exact:
  *
- *   barrier    every kafka.commitInterval: into all rings; marks, ledger and, at a checkpoint, the facts of all tasks are noted in that
- *              step
+ *   barrier    every kafka.commitInterval: into all rings; marks, ledger and a checkpoint's facts of all tasks are noted in that step
  *   safe       rows before it acknowledged by ClickHouse, records acknowledged by their outputs, then its ledger rows acknowledged
  *   commit     its low-water marks go to the group; a commit that fails loses nothing, the next one covers it
  *   complete   of a checkpoint: objects, manifest. Meanwhile barriers go on
