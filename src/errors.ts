@@ -49,3 +49,15 @@ export function exitCodeOf(error: unknown): 1 | 2 {
   const usage: readonly CtrErrorCode[] = ['CTR_USAGE', 'CTR_CONFIG', 'CTR_KAFKA_AUTH', 'CTR_CLICKHOUSE_AUTH', 'CTR_STATE_MISMATCH']
   return usage.includes(error.code) ? 2 : 1
 }
+
+/** Codes by which Node says that it does not trust a server's certificate. */
+export const UNTRUSTED_CERTIFICATE: ReadonlySet<string> = new Set([
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])

@@ -4,7 +4,7 @@
 import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client'
-import { CtrError, type CtrErrorCode } from '../errors.ts'
+import { CtrError, type CtrErrorCode, UNTRUSTED_CERTIFICATE } from '../errors.ts'
 import { DENIED, PASSING } from './codes.ts'
 
 /** PEM texts. */
@@ -53,17 +53,6 @@ export function connect(endpoint: Endpoint, database: string | undefined): Click
   })
 }
 
-const UNTRUSTED = new Set([
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-])
-
 /** What an error of the client means to an operator: code, whether waiting helps, and a message that names the key to look at. */
 export function explainClickHouse(error: unknown, endpoint: Endpoint): CtrError {
   if (error instanceof CtrError) return error
@@ -72,7 +61,7 @@ export function explainClickHouse(error: unknown, endpoint: Endpoint): CtrError 
   const text = error instanceof Error ? error.message.trim() : String(error)
   if (error instanceof ClickHouseError) return explainRefusal(error, where, endpoint, fail)
   const code = errnoOf(error)
-  if (UNTRUSTED.has(code)) {
+  if (UNTRUSTED_CERTIFICATE.has(code)) {
     return fail(
       'CTR_CONFIG',
       `clickhouse.tls.ca: the certificate of ${where} is not trusted (${code}); give the certificate of its authority`,

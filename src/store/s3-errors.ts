@@ -1,5 +1,5 @@
 /** What the errors of S3 mean for whoever runs the engine: which key of the configuration to look at, and whether waiting may help. */
-import { CtrError } from '../errors.ts'
+import { CtrError, UNTRUSTED_CERTIFICATE } from '../errors.ts'
 
 export interface S3Place {
   /** The store as configured. */
@@ -15,17 +15,6 @@ export function isS3Answer(error: unknown, status: number): boolean {
 }
 
 const KEYS = 'checkpoint.s3.accessKeyId, checkpoint.s3.secretAccessKey'
-
-const UNTRUSTED: ReadonlySet<string> = new Set([
-  'CERT_HAS_EXPIRED',
-  'CERT_NOT_YET_VALID',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-])
 
 interface Finding {
   readonly key: string
@@ -82,7 +71,7 @@ function unanswered(error: unknown, { place, endpoint }: S3Place): Finding {
     const remedy = "give both keys, or set up what the AWS SDK's chain looks for (environment, profile, role)"
     return { key: KEYS, what: `there are no credentials for ${place} (${message})`, remedy }
   }
-  if (UNTRUSTED.has(code)) {
+  if (UNTRUSTED_CERTIFICATE.has(code)) {
     const remedy = 'give the certificate of its authority in a file that NODE_EXTRA_CA_CERTS names'
     return { key, what: `the certificate of ${server} is not trusted (${code})`, remedy }
   }
