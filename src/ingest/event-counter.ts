@@ -124,12 +124,20 @@ export class EventCounter {
     let at = 0
     let limit = 0
     let base = 0
+    // Node loads an imported constant at every use.
+    const rowWords = ROW_WORDS
+    const rowBits = ROW_BITS
+    const olderBit = OLDER_BIT
+    const clickBit = CLICKS
+    const eventTime = EVENT_TIME
+    const eventWords = EVENT_WORDS
+    const spanMaxMs = TIME_SPAN_MAX_MS
     for (; next < count; next++) {
       const time = eventTimes[next]!
-      const bits = rows[next * ROW_WORDS + ROW_BITS]!
+      const bits = rows[next * rowWords + rowBits]!
       const entry = entries[next]!
       if (entry < 0 || time > futureFrom) break
-      if ((bits & OLDER_BIT) !== 0 && this.#isFuture(cursor, rows[next * ROW_WORDS + ROW_RECORD]!, time)) break
+      if ((bits & olderBit) !== 0 && this.#isFuture(cursor, rows[next * rowWords + ROW_RECORD]!, time)) break
       if (!(time >= from && time < end)) {
         if (!(time >= times[TIMES_OTHER_START]! && time < times[TIMES_OTHER_END]! && max < times[TIMES_OTHER_LATE_AT]!)) break
         partition.counted += next - told
@@ -148,12 +156,12 @@ export class EventCounter {
         base = blocks.base[worker]!
       }
       const relative = time - base
-      if (at >= limit || relative > TIME_SPAN_MAX_MS || relative < -TIME_SPAN_MAX_MS) break
-      words[at] = dictionary.codeOf(entry) | (bits & CLICKS)
-      words[at + EVENT_TIME] = relative
-      at += EVENT_WORDS
+      if (at >= limit || relative > spanMaxMs || relative < -spanMaxMs) break
+      words[at] = dictionary.codeOf(entry) | (bits & clickBit)
+      words[at + eventTime] = relative
+      at += eventWords
       dictionary.touch(entry, end)
-      clicks += bits & CLICKS
+      clicks += bits & clickBit
       if (time > max) max = time
     }
     if (worker >= 0) blocks.at[worker] = at

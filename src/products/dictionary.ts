@@ -95,25 +95,32 @@ export class Dictionary {
     const words = this.#words
     const mask = slots.length / 2 - 1
     if (this.size >= AHEAD_FROM) this.#lookAhead(parsed)
+    // Node loads an imported constant at every use.
+    const rowWords = ROW_WORDS
+    const rowBits = ROW_BITS
+    const rowHash = ROW_HASH
+    const rowKey = ROW_KEY
+    const lengthShift = LENGTH_SHIFT
+    const keyBytes = KEY_BYTES
     for (let i = 0; i < count; i++) {
-      const row = i * ROW_WORDS
-      const hash = rows[row + ROW_HASH]!
-      const length = rows[row + ROW_BITS]! >> LENGTH_SHIFT
+      const row = i * rowWords
+      const hash = rows[row + rowHash]!
+      const length = rows[row + rowBits]! >> lengthShift
       let found = -1
       for (let slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
         const entry = slots[slot * 2 + 1]!
         if (entry === 0) break
         if (slots[slot * 2] !== hash) continue
         const at = entry * ENTRY_WORDS
-        if (length > KEY_BYTES) {
+        if (length > keyBytes) {
           const start = rows[row + ROW_START]!
           if (!this.#equals(entry, bytes, view, start, start + length)) continue
         } else if (
           ((words[at + ENTRY_LENGTH]! & LENGTH_MASK) ^ length) !== 0 ||
-          ((words[at + ENTRY_KEY]! ^ rows[row + ROW_KEY]!) |
-            (words[at + ENTRY_KEY + 1]! ^ rows[row + ROW_KEY + 1]!) |
-            (words[at + ENTRY_KEY + 2]! ^ rows[row + ROW_KEY + 2]!) |
-            (words[at + ENTRY_KEY + 3]! ^ rows[row + ROW_KEY + 3]!)) !==
+          ((words[at + ENTRY_KEY]! ^ rows[row + rowKey]!) |
+            (words[at + ENTRY_KEY + 1]! ^ rows[row + rowKey + 1]!) |
+            (words[at + ENTRY_KEY + 2]! ^ rows[row + rowKey + 2]!) |
+            (words[at + ENTRY_KEY + 3]! ^ rows[row + rowKey + 3]!)) !==
             0
         ) {
           continue
