@@ -12,7 +12,7 @@ const SEEDS_MAX = 200
 /** Beside others on a small machine. */
 const TIMEOUT_MS = 300_000
 
-test.each(MUTATIONS.slice(0, repetitions({ unit: 1, all: 4, long: MUTATIONS.length })))(
+test.each(MUTATIONS.slice(0, repetitions({ unit: 1, all: MUTATIONS.length, long: MUTATIONS.length })))(
   'what is broken is noticed: %s',
   async (mutation) => {
     let seed = 1
