@@ -1,14 +1,15 @@
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { ownCacheFolder } from './bin/own-folder.js'
 import LongestFirst from './test/support/longest-first.ts'
 import { suitesOf } from './test/support/suites.ts'
 
 // As bin/ctr.js does it: compiled code is kept for the next process, which saves half the CPU of a start. Test files, engines and threads
 // inherit it.
-process.env.NODE_COMPILE_CACHE ||= join(tmpdir(), 'node-compile-cache')
+process.env.NODE_COMPILE_CACHE ||= ownCacheFolder('compiled') ?? ''
 
-const { unit, alone, servers } = suitesOf(import.meta.dirname)
+const { unit, alone, servers, monitoring, browser } = suitesOf(import.meta.dirname)
+// One plain broker and one ClickHouse for the whole run; tests that break theirs start their own.
+const globalSetup = ['test/support/servers-setup.ts']
 
 export default defineConfig(({ mode }) => ({
   test: {
@@ -20,15 +21,16 @@ export default defineConfig(({ mode }) => ({
     pool: 'forks',
     // One more than the cores of a small machine: tests of servers wait for much of their time.
     maxWorkers: 3,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 180_000,
     // Node runs the TypeScript itself, as it does in production.
     experimental: { viteModuleRunner: false },
     projects: [
       { extends: true, test: { name: 'unit', include: [...unit], isolate: false } },
       { extends: true, test: { name: 'alone', include: [...alone] } },
-      // One plain broker and one ClickHouse for the whole run; tests that break theirs start their own.
-      { extends: true, test: { name: 'servers', include: [...servers], globalSetup: ['test/support/servers-setup.ts'] } },
+      { extends: true, test: { name: 'servers', include: [...servers], globalSetup } },
+      ...(mode === 'ui' ? [{ extends: true as const, test: { name: 'browser', include: [...browser], globalSetup } }] : []),
+      ...(mode === 'monitoring' ? [{ extends: true as const, test: { name: 'monitoring', include: [...monitoring], globalSetup } }] : []),
     ],
   },
 }))

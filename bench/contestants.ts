@@ -7,20 +7,25 @@ import { join } from 'node:path'
 import { VERSION_UNIT } from '../src/sink/row-binary.ts'
 import { fresh, type Run, runEngine } from '../workshop/backlog.ts'
 import { finished, startChild, startProgram, success } from '../workshop/child.ts'
-import { TOPICS } from '../workshop/load.ts'
 import type { OracleRow } from '../workshop/oracle.ts'
 import { byKey, compareRows, type Rows, readRows } from '../workshop/result-rows.ts'
 import type { Stand } from '../workshop/stand.ts'
 import { buildJava, buildLibrdkafka, type Program } from './support/build.ts'
 
+/** Rows, once somebody has made some. */
+export interface Reference {
+  first?: { readonly name: string; readonly rows: Rows }
+}
+
 export interface Arena {
   readonly stand: Stand
   readonly events: number
   readonly workers: number
+  readonly topics: readonly string[]
   /** Gives up on a run after so long. */
   readonly runMaxMs: number
   /** The first rows somebody made; everybody else's must be the same. */
-  reference: { readonly name: string; readonly rows: Rows } | undefined
+  readonly reference: Reference
 }
 
 export interface Contestant {
@@ -55,14 +60,16 @@ export async function warmUp(arena: Arena): Promise<void> {
 
 /** The engine, with more `sets` than the defaults. */
 function ours(name: string, what: string, sets: readonly string[] = []): Contestant {
-  const run = async (arena: Arena): Promise<Run> => {
-    const { stand, events, workers } = arena
-    const check = async (database: string) => sameRows(arena, name, await readRows(stand.clickhouse, database))
-    const made = await runEngine(stand, { events, sets: [`engine.workers=${workers}`, ...sets], check })
-    const { seconds, wallSeconds, cpuSeconds, busyCpuSeconds, peakRssBytes } = made
-    return { seconds, wallSeconds, cpuSeconds, busyCpuSeconds, peakRssBytes }
-  }
-  return { name, what, run }
+  return { name, what, run: (arena) => runOurs(name, arena, sets) }
+}
+
+/** The engine over an arena's topics, its rows compared. */
+export async function runOurs(name: string, arena: Arena, sets: readonly string[]): Promise<Run & { readonly busyCpuSeconds: number }> {
+  const { stand, events, workers, topics } = arena
+  const check = async (database: string) => sameRows(arena, name, await readRows(stand.clickhouse, database))
+  const made = await runEngine(stand, { events, topics, sets: [`engine.workers=${workers}`, ...sets], check })
+  const { seconds, wallSeconds, cpuSeconds, busyCpuSeconds, peakRssBytes } = made
+  return { seconds, wallSeconds, cpuSeconds, busyCpuSeconds, peakRssBytes }
 }
 
 /** A peer that Node runs. */
@@ -70,10 +77,11 @@ function scripted(name: string, what: string, script: string, makesRows: boolean
   return { name, what, run: (arena) => runScripted(name, script, arena, makesRows, more) }
 }
 
-async function runScripted(name: string, script: string, arena: Arena, makesRows: boolean, more: readonly string[]): Promise<Run> {
+/** A peer in bench/peers over an arena's topics, its rows compared when it makes some. */
+export async function runScripted(name: string, script: string, arena: Arena, makesRows: boolean, more: readonly string[]): Promise<Run> {
   const { brokers, folder } = arena.stand
   const rowsFolder = mkdtempSync(join(folder, 'rows-'))
-  const common = ['--brokers', brokers.join(), '--topics', TOPICS.join(), '--group', fresh(), ...more]
+  const common = ['--brokers', brokers.join(), '--topics', arena.topics.join(), '--group', fresh(), ...more]
   const args = makesRows ? [...common, '--rows', join(rowsFolder, 'rows.jsonl')] : common
   // Its negative timers are kafkajs's own business; only the warning about them is left out.
   const child = startChild(`bench/peers/${script}`, args, { folder, execArgv: ['--disable-warning=TimeoutNegativeWarning'] })
@@ -93,7 +101,7 @@ function java(name: string, what: string, className: string): Contestant {
     const { brokers, folder } = arena.stand
     const rowsFolder = mkdtempSync(join(folder, 'rows-'))
     mkdirSync(join(rowsFolder, 'checkpoints'))
-    const made = await runProgram(name, program, arena, [brokers.join(), TOPICS.join(), fresh(), String(arena.events), rowsFolder])
+    const made = await runProgram(name, program, arena, [brokers.join(), arena.topics.join(), fresh(), String(arena.events), rowsFolder])
     sameRows(arena, name, readPeerRows(rowsFolder))
     rmSync(rowsFolder, { recursive: true })
     return made
@@ -109,7 +117,7 @@ function librdkafka(): Contestant {
     prepare: async () => {
       program ??= await buildLibrdkafka()
     },
-    run: (arena) => runProgram('librdkafka', program, arena, [arena.stand.brokers.join(), TOPICS.join(), String(arena.events)]),
+    run: (arena) => runProgram('librdkafka', program, arena, [arena.stand.brokers.join(), arena.topics.join(), String(arena.events)]),
   }
 }
 
@@ -161,7 +169,8 @@ function readPeerRows(folder: string): Rows {
 }
 
 function sameRows(arena: Arena, name: string, rows: Rows): void {
-  arena.reference ??= { name, rows }
-  const { count, examples } = compareRows(rows, arena.reference.rows)
-  if (count > 0) throw new Error(`${count} rows of ${name} differ from those of ${arena.reference.name}:\n${examples.join('\n')}`)
+  arena.reference.first ??= { name, rows }
+  const { first } = arena.reference
+  const { count, examples } = compareRows(rows, first.rows)
+  if (count > 0) throw new Error(`${count} rows of ${name} differ from those of ${first.name}:\n${examples.join('\n')}`)
 }

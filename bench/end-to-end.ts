@@ -7,6 +7,7 @@
  */
 import { formatCount } from '../src/text.ts'
 import { loadBacklog, type Run, runMaxMs } from '../workshop/backlog.ts'
+import { TOPICS } from '../workshop/load.ts'
 import { scriptOptions } from '../workshop/options.ts'
 import { describePlace, median, place, significant, table, writeJson } from '../workshop/report.ts'
 import { runScript, withStand } from '../workshop/stand.ts'
@@ -37,7 +38,7 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
   return withStand(async (stand) => {
     const loaded = await loadBacklog(stand, { events, partitions: PARTITIONS, generate: { products: PRODUCTS } })
     say(`produced ${formatCount(events)} events in ${loaded.seconds.toFixed(1)} s (${formatCount(events / loaded.seconds)}/s)`)
-    const arena: Arena = { stand, events, workers, runMaxMs: runMaxMs(events), reference: undefined }
+    const arena: Arena = { stand, events, workers, topics: TOPICS, runMaxMs: runMaxMs(events), reference: {} }
     // The broker's own code is compiled, and its files are in the page cache, before anybody is measured.
     await warmUp(arena)
     const runs = new Map<Contestant, Run[]>(contestants.map((one) => [one, []]))
@@ -50,7 +51,7 @@ export async function runEndToEnd({ events, rounds, workers, only }: EndToEndOpt
       }
     }
     const results = [...runs].map(([{ name, what }, list]) => ({ name, what, runs: list }))
-    return { place: place(), events, workers, rows: arena.reference?.rows.size ?? 0, results, notRun }
+    return { place: place(), events, workers, rows: arena.reference.first?.rows.size ?? 0, results, notRun }
   })
 }
 

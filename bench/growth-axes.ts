@@ -1,6 +1,7 @@
 /** What bench/growth.ts varies, one thing at a time, and how it shows what came of it. */
 
 import { CODEC_NAMES } from '../src/batch/codec.ts'
+import { EventEncoder, type EventEncoding } from '../src/load/event-formats.ts'
 import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions } from '../src/load/generate.ts'
 import { formatCount } from '../src/text.ts'
 import type { EngineRun } from '../workshop/backlog.ts'
@@ -99,8 +100,9 @@ export function axesOf(names: string): readonly Axis[] {
   return wanted.length === 0 ? AXES : AXES.filter(({ name }) => wanted.includes(name))
 }
 
-/** Mean size of the values that are generated so, from a sample: sizes differ by type and spelling only. */
-export function valueBytesOf(generate: Partial<GenerateOptions>): number {
+/** Mean size of the values that are generated so, and so encoded, from a sample: sizes differ by type and spelling only. */
+export function valueBytesOf(generate: Partial<GenerateOptions>, encoding?: EventEncoding): number {
+  const encoder = encoding && new EventEncoder(encoding)
   const generator = new EventGenerator(
     { ...GENERATE_DEFAULTS, ...generate },
     { products: Int32Array.of(0), owns: () => true, stream: 0, streams: 1 },
@@ -108,7 +110,7 @@ export function valueBytesOf(generate: Partial<GenerateOptions>): number {
   let bytes = 0
   for (let i = 0; i < SIZE_DRAWS; i++) {
     generator.next(BACKLOG_FROM)
-    bytes += generator.valueBytes
+    bytes += encoder?.encode(generator, 0)?.length ?? generator.valueBytes
   }
   return bytes / SIZE_DRAWS
 }

@@ -1,52 +1,73 @@
 /**
- * Looks for a difference between the fast parser (shapes, then scan) and the exact one over made-up events:
- * node perf/differential.ts [--count 10000000] [--seed 1]
+ * Looks for a difference between the parsers of a format over made-up events: the fast readers of JSON (shapes, then JsonReader;
+ * JsonRecords) and the exact ones; with --format, the compiled readers of Avro and Protobuf, the exact ones, and avsc and protobufjs; or
+ * those of JSON behind a frame: node perf/differential.ts [--format json|json-schema|avro|protobuf] [--count 10_000_000] [--seed 1]
  * Exit code 0 when no difference was found, 1 with the event that shows one.
  */
-import { parseArgs } from 'node:util'
-import { exact } from '../src/format/json-exact.ts'
-import { REASONS } from '../src/format/reasons.ts'
-import { compareParsers, shapedScan } from '../workshop/compare-parsers.ts'
+import { compareParsers, shapedReader } from '../workshop/compare-parsers.ts'
+import { compareRecords } from '../workshop/compare-records.ts'
 import { compareShapes } from '../workshop/compare-shapes.ts'
+import { compareAvro, compareFramedJson, compareProtobuf } from '../workshop/compare-values.ts'
+import { scriptOptions } from '../workshop/options.ts'
 
 /** For so many mutated events, one is made that fits a shape. */
 const SHAPES_SHARE = 5
+/** And a record that may be several events. */
+const RECORDS_SHARE = 10
 
-const { values } = parseArgs({ options: { count: { type: 'string', default: '10000000' }, seed: { type: 'string', default: '1' } } })
-const count = Number(values.count)
-const seed = Number(values.seed)
-if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed)) {
-  console.error('usage: node perf/differential.ts [--count 10000000] [--seed 1]; both are whole numbers, count at least 1')
-  process.exit(2)
-}
+/** Values of each made-up schema. */
+const VALUES_EACH = 500
+const FRAMED = { avro: compareAvro, protobuf: compareProtobuf, 'json-schema': compareFramedJson } as const
 
+const { count, seed, format } = scriptOptions('perf/differential.ts', { format: 'json', count: 10_000_000, seed: 1 })
 const began = performance.now()
-const fast = shapedScan()
-const comparison = compareParsers({
-  parsers: { scan: fast.scan, exact },
-  count,
-  seed,
-  judgeEvery: 20,
-  onProgress: (done) => {
-    const seconds = (performance.now() - began) / 1000
-    process.stderr.write(`${done.toLocaleString('en')} events, ${Math.round(done / seconds).toLocaleString('en')}/s, no difference\n`)
-  },
-})
-
-const shapes = compareShapes(Math.ceil(count / SHAPES_SHARE), seed)
-const difference = comparison.difference ?? shapes.difference
-if (difference !== undefined) {
-  console.error(`DIFFERENCE\n${difference}`)
-  process.exit(1)
-}
-const { accepted, valid, judged, reasons } = comparison
 const share = (part: number, whole: number) => `${part.toLocaleString('en')} (${((100 * part) / whole).toFixed(1)} %)`
-console.log(`${count.toLocaleString('en')} events of seed ${seed}: no difference between scan and exact`)
-console.log(`  valid by exact      ${share(valid, count)}`)
-console.log(`  accepted by scan    ${share(accepted, count)}, ${((100 * accepted) / valid).toFixed(1)} % of the valid ones`)
-console.log(`  by shapes           ${share(fast.hits(), count)}`)
-console.log(`  made to fit shapes  ${shapes.fits.toLocaleString('en')} accepted, besides`)
-console.log(`  judged by oracle    ${share(judged, count)}`)
-reasons.forEach((reasonCount, reason) => {
-  if (reasonCount > 0) console.log(`  ${(REASONS[reason] ?? '').padEnd(18)}  ${share(reasonCount, count)}`)
-})
+
+function onProgress(done: number): void {
+  const perSecond = Math.round((done * 1000) / (performance.now() - began))
+  process.stderr.write(`${done.toLocaleString('en')} events, ${perSecond.toLocaleString('en')}/s, no difference\n`)
+}
+
+/** Gives the exit code. */
+function fail(difference: string): 1 {
+  console.error(`DIFFERENCE\n${difference}`)
+  return 1
+}
+
+function framed(name: keyof typeof FRAMED): number {
+  const { values, seen, difference } = FRAMED[name]({ seed, count, valuesEach: VALUES_EACH, onProgress })
+  if (difference !== undefined) return fail(difference)
+  console.log(
+    `${values.toLocaleString('en')} values of ${name}, seed ${seed}: no difference between the fast reader, the exact one and the oracle`,
+  )
+  for (const [what, times] of [...seen].toSorted()) console.log(`  ${what.padEnd(18)}  ${share(times, values)}`)
+  return 0
+}
+
+function json(): number {
+  const fast = shapedReader()
+  const comparison = compareParsers({ parsers: { read: fast.read }, count, seed, judgeEvery: 20, onProgress })
+  const shapes = compareShapes(Math.ceil(count / SHAPES_SHARE), seed)
+  const records = compareRecords(Math.ceil(count / RECORDS_SHARE), seed)
+  const difference = comparison.difference ?? shapes.difference ?? records.difference
+  if (difference !== undefined) return fail(difference)
+  const { sure, accepted, valid, judged, verdicts } = comparison
+  const hits = fast.hits()
+  console.log(`${count.toLocaleString('en')} events of seed ${seed}: no difference between the fast reader and the exact one`)
+  console.log(`  the reader is sure  ${share(sure, count)}`)
+  console.log(`  valid by exact      ${share(valid, count)}`)
+  console.log(`  accepted            ${share(accepted, count)}, ${((100 * accepted) / valid).toFixed(1)} % of the valid ones`)
+  console.log(`  by shapes           ${share(hits.valid + hits.refused, count)}`)
+  console.log(
+    `  made to fit shapes  ${[shapes.fits, shapes.ignored, shapes.refused].map((n) => n.toLocaleString('en')).join(' + ')}, besides`,
+  )
+  console.log(`  of several events   ${share(records.sure, records.compared)} of so many records sure, besides`)
+  console.log(`    by shapes         ${share(records.shaped, records.compared)}`)
+  console.log(`  judged by oracle    ${share(judged, count)}`)
+  for (const [verdict, times] of verdicts) console.log(`  ${verdict.padEnd(18)}  ${share(times, count)}`)
+  return 0
+}
+
+if (format === 'json') process.exitCode = json()
+else if (format in FRAMED) process.exitCode = framed(format as keyof typeof FRAMED)
+else throw new Error(`--format ${format}: json, ${Object.keys(FRAMED).join(', ')}`)

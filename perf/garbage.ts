@@ -1,18 +1,21 @@
 /**
  * `npm run perf:garbage`: what the engine's threads allocate per event in steady state, and how long collections stop them.
  *
- *   node perf/garbage.ts [--events 20_000_000] [--workers 1] [--products 1000] [--json FILE]
+ *   node perf/garbage.ts [--events 20_000_000] [--workers 1] [--products 1000] [--formats json,json-schema,avro,protobuf]
+ *                        [--json FILE]
  *
- * One run over a backlog, with V8's own trace of every collection in every thread. Steady state: from a second after the engine runs until
- * it drains. A thread's allocation is the growth of its heap and what its collections have freed meanwhile; events are taken to be read
- * evenly. Sums are checked first; what is promised is told as met or not met.
+ * For each of the formats a run over a backlog of the same events, with V8's own trace of every collection in every thread. Steady state:
+ * from a second after the engine runs until it drains. A thread's allocation is the growth of its heap and what its collections have freed
+ * meanwhile; events are taken to be read evenly. Sums are checked first; what is promised is told as met or not met.
  */
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { formatCount } from '../src/text.ts'
+import { type Apicurio, startApicurio } from '../workshop/apicurio.ts'
 import { type EngineRun, loadBacklog, runEngine } from '../workshop/backlog.ts'
 import { repositoryPath } from '../workshop/child.ts'
+import { formatTopics, type MadeFormat } from '../workshop/format-topics.ts'
 import { scriptOptions } from '../workshop/options.ts'
 import { describePlace, place, significant, table, writeJson } from '../workshop/report.ts'
 import { runScript, type Stand, withStand } from '../workshop/stand.ts'
@@ -26,25 +29,48 @@ const MAIN_BYTES_MAX = 1
 const WORKER_BYTES_MAX = 0.05
 const PAUSE_P99_MS_MAX = 5
 
-const options = scriptOptions('perf/garbage.ts', { events: 20_000_000, workers: 1, products: 1000, json: '' })
+const FORMATS: readonly MadeFormat[] = ['json', 'json-schema', 'avro', 'protobuf']
 
-async function main(stand: Stand): Promise<number> {
+const options = scriptOptions('perf/garbage.ts', { events: 20_000_000, workers: 1, products: 1000, formats: 'json', json: '' })
+
+/** What was measured of a format. */
+interface Measured {
+  readonly format: MadeFormat
+  readonly seconds: number
+  readonly eventsPerSecond: number
+  readonly threads: readonly ThreadGarbage[]
+}
+
+async function main(stand: Stand, formats: readonly MadeFormat[]): Promise<number> {
+  await using registry = formats.some((format) => format !== 'json') ? await startApicurio() : undefined
+  const here = place()
+  console.log(describePlace(here))
+  const measured: Measured[] = []
+  for (const format of formats) {
+    const one = await measure(stand, format, registry)
+    measured.push(one)
+    console.log(`\n${render(one)}`)
+  }
+  const report = { place: here, options, measured }
+  if (options.json !== '') writeJson(options.json, report)
+  return 0
+}
+
+async function measure(stand: Stand, format: MadeFormat, registry: Apicurio | undefined): Promise<Measured> {
   const { events, workers, products } = options
-  await loadBacklog(stand, { events, partitions: PARTITIONS, generate: { products } })
+  const { topics, encoding, sets } = await formatTopics(format, format, registry)
+  await loadBacklog(stand, { events, topics, encoding, partitions: PARTITIONS, generate: { products } })
   const folder = mkdtempSync(join(stand.folder, 'garbage-'))
   const preload = pathToFileURL(repositoryPath('perf/garbage-preload.ts'))
   preload.searchParams.set('into', pathToFileURL(folder).href)
   const run = await runEngine(stand, {
     events,
-    sets: [`engine.workers=${workers}`],
+    topics,
+    sets: [`engine.workers=${workers}`, ...sets],
     execArgv: ['--trace-gc-nvp', '--expose-gc', '--import', preload.href],
   })
   const threads = readThreads(run, folder, events)
-  const perSecond = events / run.seconds
-  const report = { place: place(), options, seconds: run.seconds, eventsPerSecond: perSecond, threads }
-  if (options.json !== '') writeJson(options.json, report)
-  console.log(`${describePlace(report.place)}\n\n${render(threads, perSecond)}`)
-  return 0
+  return { format, seconds: run.seconds, eventsPerSecond: events / run.seconds, threads }
 }
 
 function readThreads(run: EngineRun, folder: string, events: number): ThreadGarbage[] {
@@ -68,7 +94,7 @@ function withoutSummary(stdout: string, events: number): string {
   return stdout.slice(0, from) + stdout.slice(stdout.indexOf(end, from) + end.length)
 }
 
-function render(threads: readonly ThreadGarbage[], perSecond: number): string {
+function render({ format, threads, eventsPerSecond: perSecond }: Measured): string {
   const perEvent = ({ allocatedBytes, seconds }: ThreadGarbage) => allocatedBytes / (seconds * perSecond)
   const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1)
   const rows = threads.map((thread) => [
@@ -84,7 +110,7 @@ function render(threads: readonly ThreadGarbage[], perSecond: number): string {
   const workers = threads.filter(({ name }) => name.startsWith('worker '))
   const most = Math.max(...threads.map(({ pausesMs }) => pauseQuantile(pausesMs, 0.99)))
   return [
-    `${formatCount(options.events)} events, all in the results, at ${formatCount(perSecond)}/s; ${options.workers} worker(s)`,
+    `${format}: ${formatCount(options.events)} events, all in the results, at ${formatCount(perSecond)}/s; ${options.workers} worker(s)`,
     '',
     table(head, rows),
     '',
@@ -100,4 +126,16 @@ function verdict(what: string, found: number, how: '<' | '<=', wanted: number, u
   return `${met ? 'met    ' : 'not met'}  ${what} ${significant(found)}, wanted ${how} ${wanted} ${unit}`
 }
 
-await runScript(() => withStand(main))
+/** Refuses what it does not know before anything is started. */
+function formatsOf(names: string): readonly MadeFormat[] {
+  return names.split(',').map((name) => {
+    const format = FORMATS.find((one) => one === name)
+    if (format === undefined) throw new Error(`--formats ${name}: not one of ${FORMATS.join(', ')}`)
+    return format
+  })
+}
+
+await runScript(async () => {
+  const formats = formatsOf(options.formats)
+  return withStand((stand) => main(stand, formats))
+})

@@ -11,7 +11,6 @@
  */
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { ROLL_UPS } from '../src/clickhouse/schema.ts'
 import { sleep } from '../src/clock.ts'
 import { GENERATE_DEFAULTS } from '../src/load/generate.ts'
 import type { LoadResult } from '../src/load/produce.ts'
@@ -59,8 +58,6 @@ async function main(stand: Stand, scenario: Scenario): Promise<number> {
   const engine = startEngine(stand, engineOptions)
   await Promise.race([engine.consuming, sleep(START_MAX_MS)])
   if (engine.milestones.running === undefined) throw new Error('the engine does not get to counting')
-  if (scenario.rollUps === false)
-    for (const { refresh } of ROLL_UPS) await stand.clickhouse.command(`SYSTEM STOP VIEW db.${refresh}`, 'live')
   const sampling = startSampling(`http://127.0.0.1:${port}`, engine.pid)
   if (!backlog) for (const phase of planned) await produce(stand, phase, sent)
   const loadSeconds = sent.reduce((sum, one) => sum + one.seconds, 0)

@@ -52,6 +52,7 @@ function startProcess(stand: Stand, name: string, options: EngineOptions, { join
     ...options,
     sets,
     onLog: (line) => {
+      options.onLog?.(line)
       if (!/^(?:joined|dealt) the/.test(line.msg ?? '')) return
       const { msg, partitions, gained, lost, members, moved } = line as unknown as Join & Deal & { readonly msg: string }
       if (msg.startsWith('joined')) joins.push({ at: Date.now(), partitions, gained, lost })

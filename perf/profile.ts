@@ -10,7 +10,6 @@
  * clinic is no dependency of the project, for it is huge: npx fetches it. Without npm's registry flame and doctor fail and say so.
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { formatCount } from '../src/text.ts'
 import { loadBacklog, runEngine } from '../workshop/backlog.ts'
@@ -60,7 +59,7 @@ async function main(stand: Stand): Promise<number> {
 async function fetchClinic(): Promise<void> {
   process.env.NO_INSIGHT = '1'
   const [command, ...args] = CLINIC
-  const version = startProgram(command, [...args, '--version'], { folder: tmpdir() })
+  const version = startProgram(command, [...args, '--version'], { folder: repositoryPath('') })
   await finished('clinic', version, FETCH_CLINIC_MAX_MS).catch((cause: Error) => {
     throw new Error(`clinic is not to be had (${[...CLINIC].join(' ')}): ${cause.message}`, { cause })
   })

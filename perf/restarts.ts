@@ -6,8 +6,8 @@
  *
  * The load goes on until all restarts are done and `events` were sent; disorder reaches beyond what is forgiven, some events are far too
  * late and some invalid. Each life of the engine ends by SIGTERM (it must drain and exit with 0) or SIGKILL, at a moment drawn at
- * random: mostly while it counts, sometimes before it has joined its group. Checkpoints are taken every `interval` ms. A last life reads up
- * to the end. ClickHouse is not restarted.
+ * random: while it counts, or 0.05 to 3 s after its start, as it joins its group. All have the default name. Checkpoints are taken every
+ * `interval` ms. A last life reads up to the end. ClickHouse is not restarted.
  */
 
 import { sleep } from '../src/clock.ts'
@@ -31,9 +31,10 @@ const LATE_SHARE = 0.02
 const INVALID_SHARE = 0.002
 const START_MAX_MS = 60_000
 const LIFE_MAX_MS = 4_000
-/** Of lives that end while the engine still starts. */
-const EARLY_SHARE = 0.15
-const EARLY_MAX_MS = 2_000
+/** Of lives that end while the engine still starts: before, while and just after it joins its group. */
+const EARLY_SHARE = 0.4
+const EARLY_MIN_MS = 50
+const EARLY_MAX_MS = 3_000
 const CATCH_UP_MAX_MS = 300_000
 const RSS_EVERY_MS = 100
 
@@ -64,7 +65,7 @@ async function main(stand: Stand): Promise<number> {
     groupId: 'restarts',
     database,
     deadLetterTopic: 'dead-letters',
-    sets: ['kafka.clientId=pod-0', `checkpoint.interval=${options.interval}ms`],
+    sets: [`checkpoint.interval=${options.interval}ms`],
   }
   const generate = { seed, products: PRODUCTS, disorderMs: DISORDER_MS, lateShare: LATE_SHARE, invalidShare: INVALID_SHARE }
   const load = startLoad(stand, { partitions: PARTITIONS, generate, rate: options.rate })
@@ -80,6 +81,10 @@ async function main(stand: Stand): Promise<number> {
   load.enough()
   const sent = await load.done
   await endBy(rest, 'SIGTERM')
+  // The last life may find one in the group that died as it joined.
+  const doomed = startEngine(stand, engineOptions)
+  await sleep(earlyMs(random))
+  await endBy(doomed, 'SIGKILL')
   const last = await success('the last life', startEngine(stand, { ...engineOptions, untilEnd: true }), CATCH_UP_MAX_MS)
   const verdict = await judgeStand(stand, database)
   const faults = faultsOfMixedRun(verdict, sent.events)
@@ -95,6 +100,10 @@ async function main(stand: Stand): Promise<number> {
     faults,
   }
   return conclude(report, render(report), options.json)
+}
+
+function earlyMs(random: Random): number {
+  return EARLY_MIN_MS + random.below(EARLY_MAX_MS - EARLY_MIN_MS)
 }
 
 function shuffledEnds(random: Random): Life['end'][] {
@@ -118,7 +127,7 @@ async function live(engine: Engine, end: Life['end'], random: Random, load: Load
     peakRssBytes = Math.max(peakRssBytes, peakRssOf(engine.pid) ?? 0)
   }, RSS_EVERY_MS)
   try {
-    if (random.chance(EARLY_SHARE)) await unlessFailed(load, [engine], sleep(random.below(EARLY_MAX_MS)))
+    if (random.chance(EARLY_SHARE)) await unlessFailed(load, [engine], sleep(earlyMs(random)))
     else {
       await unlessFailed(load, [engine], within(START_MAX_MS, engine.consuming, 'the engine does not get to counting'))
       await unlessFailed(load, [engine], sleep(random.below(LIFE_MAX_MS)))

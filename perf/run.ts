@@ -9,9 +9,17 @@ import { SCENARIOS } from './scenarios.ts'
 
 /** Scenarios with a script of their own. */
 const SCRIPTS: Readonly<Record<string, string>> = {
+  brokers: 'perf/brokers.ts',
+  mixed: 'perf/mixed.ts',
+  disaster: 'perf/disaster.ts',
+  chaos: 'perf/chaos.ts',
   steady: 'perf/steady.ts',
   restart: 'perf/restarts.ts',
   differential: 'perf/differential.ts',
+  bounds: 'perf/bounds.ts',
+  invalid: 'perf/invalid.ts',
+  migration: 'perf/migration.ts',
+  upgrade: 'perf/upgrade.ts',
 }
 
 const [name = '', ...options] = process.argv.slice(2)

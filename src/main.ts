@@ -4,7 +4,7 @@
  */
 import { main } from './cli/program.ts'
 
-const LINGER_MS = 3000
+const LINGER_MS = 1000
 const PIPELINES = new Set(['run', 'replay', 'demo', 'load', 'selftest'])
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

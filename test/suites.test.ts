@@ -8,8 +8,11 @@ import { reaches, STARTERS, suitesOf } from './support/suites.ts'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 test('every test file is in one of the suites, and all that starts a server is where it is said to be', () => {
-  const { unit, alone, servers } = suitesOf(root)
-  expect(new Set([...unit, ...alone, ...servers]).size).toBe(unit.length + alone.length + servers.length)
+  const { unit, alone, servers, monitoring, browser } = suitesOf(root)
+  const all = [...unit, ...alone, ...servers, ...monitoring, ...browser]
+  expect(new Set(all).size).toBe(all.length)
+  expect(monitoring).toEqual(['test/monitoring/live.test.ts', 'test/monitoring/promtool.test.ts'])
+  expect(browser).toEqual(['test/ui/page.test.ts'])
   expect(alone).toEqual(['test/simulation/mutations.test.ts', 'test/simulation/simulation.test.ts'])
   expect(unit).toContain('test/suites.test.ts')
   expect(servers.filter((path) => path.startsWith('test/integration/')).length).toBeGreaterThan(5)

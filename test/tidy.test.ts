@@ -3,6 +3,7 @@ import { type Dirent, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { KEYS } from '../src/config/catalog.ts'
+import { MAY_IMPORT } from './support/may-import.ts'
 import * as naming from './support/name-rules.ts'
 import * as tidy from './support/tidy-rules.ts'
 
@@ -43,6 +44,7 @@ describe('the repository', () => {
     ['no path of a machine is named', tidy.machinePaths],
     ['only src/config reads the environment', tidy.environment],
     ['only src/ring knows where in a block something lies', tidy.blockFields],
+    ['bytes are copied by copyOf', tidy.copies],
     ['no test is skipped, focused or left for later', tidy.wholeTests],
     ['nothing is marked unfinished', tidy.finished],
   ])('%s', (_, rule) => {
@@ -51,6 +53,11 @@ describe('the repository', () => {
 
   test('nothing is exported for nobody', () => {
     expect(tidy.deadExports(files)).toEqual([])
+  })
+
+  test('src asks for http and https by node-http.ts, for an import loads a second client', () => {
+    const imports = /^import (?!type\b)[^']*from 'node:https?'/m
+    expect(files.filter(({ path, text }) => path.startsWith('src/') && imports.test(text)).map(({ path }) => path)).toEqual([])
   })
 
   test('no two files of src export the same name', () => {
@@ -65,7 +72,7 @@ describe('the repository', () => {
 
   test('every folder of src has its row in the table', () => {
     const folders = new Set(files.flatMap(({ path }) => /^src\/([^/]+)\//.exec(path)?.[1] ?? []))
-    expect([...folders].filter((folder) => !(folder in tidy.MAY_IMPORT))).toEqual([])
+    expect([...folders].filter((folder) => !(folder in MAY_IMPORT))).toEqual([])
   })
 
   test('every edge of the table is used, and no two folders know each other', () => {
@@ -189,6 +196,9 @@ describe('the rules', () => {
       expect(faults(tidy.blockFields, raw, 'src/ring/a.ts')).toEqual([])
     }
     expect(faults(tidy.blockFields, 'const { kind, task } = reader')).toEqual([])
+    expect(
+      faults(tidy.copies, 'const a = records.slice(1, 2)\nconst b = bytes.buffer.slice(1) + text.slice(1) + copyOf(bytes, 1, 2)'),
+    ).toHaveLength(1)
     const skipped = `test.${'skip'}('x')\ndescribe.each(a).${'only'}('y')\ntest.concurrent.${'only'}('z')`
     expect(faults(tidy.wholeTests, skipped, 'test/a.test.ts')).toHaveLength(2)
     expect(faults(tidy.finished, `// ${'TO'}${'DO'}: later`)).toHaveLength(1)

@@ -48,7 +48,7 @@ export async function checkOut(revision: Revision, folder: string, repository = 
   if (revision.name === '') copyWorkingTree(repository, folder)
   else writeCommit(repository, revision.commit, folder)
   await install(folder, repository)
-  const node = join(folder, 'node_modules/node/bin/node')
+  const node = join(folder, 'node_modules/.bin/node')
   return { folder, node: existsSync(node) ? node : process.execPath }
 }
 

@@ -1,7 +1,7 @@
 /**
- * A proxy before a ClickHouse that does what networks and servers do: refuses connections, resets in the middle of an insert, swallows
- * the answer of one that was done or lets it come late, is slow, answers with an error, makes ClickHouse itself refuse (by settings, by
- * another password), and speaks TLS. The port stays the same across close and reopen.
+ * A proxy before a ClickHouse that does what networks and servers do: refuses connections, resets in the middle of an insert, swallows the
+ * answer of one that was done, or its headers, or lets it come late, is slow, answers with an error, makes ClickHouse itself refuse (by
+ * settings, by another password), and speaks TLS. The port stays the same across close and reopen.
  */
 import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -19,6 +19,8 @@ export type Fault =
   | { readonly kind: 'slow'; readonly ms: number }
   /** Slow by size: so long for each KiB. */
   | { readonly kind: 'slow-by-size'; readonly msPerKiB: number }
+  /** ClickHouse does it and answers, but what it says of it in headers does not come through. */
+  | { readonly kind: 'drop-headers' }
   /** ClickHouse gets the insert under these settings, such as readonly. */
   | { readonly kind: 'settings'; readonly settings: Readonly<Record<string, string>> }
   /** ClickHouse has got another password. */
@@ -41,6 +43,7 @@ export interface ProxyOptions {
 
 interface Forwarding {
   readonly answer?: boolean
+  readonly dropHeaders?: boolean
   readonly answerAfterMs?: number
   readonly msPerKiB?: number
   readonly settings?: Readonly<Record<string, string>>
@@ -114,6 +117,8 @@ export class ClickHouseProxy {
         return this.#forward(request, response, { answerAfterMs: fault.ms })
       case 'settings':
         return this.#forward(request, response, { settings: fault.settings })
+      case 'drop-headers':
+        return this.#forward(request, response, { dropHeaders: true })
       case 'wrong-password':
         request.headers.authorization = `Basic ${Buffer.from('default:changed').toString('base64')}`
         return this.#forward(request, response, {})
@@ -157,7 +162,8 @@ export class ClickHouseProxy {
       request.socket.resetAndDestroy()
       return
     }
-    response.writeHead(from.statusCode ?? 500, from.headers)
+    const headers = Object.entries(from.headers).filter(([name]) => how.dropHeaders !== true || !name.startsWith('x-clickhouse'))
+    response.writeHead(from.statusCode ?? 500, Object.fromEntries(headers))
     from.pipe(response)
   }
 

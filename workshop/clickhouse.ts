@@ -4,7 +4,9 @@
  * for benches and for tests of the embedded engine itself.
  */
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, createConnection, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client'
@@ -12,6 +14,7 @@ import type { Endpoint } from '../src/clickhouse/connect.ts'
 import { openEmbedded } from '../src/clickhouse/embedded-front.ts'
 import { sleep } from '../src/clock.ts'
 import { dockerAnswers } from './docker.ts'
+import { clickHouseImage } from './images.ts'
 
 /** The server's version where Docker brings it and the environment asks for no other. */
 const VERSION_DEFAULT = '25.8'
@@ -47,7 +50,7 @@ export async function startClickHouse(): Promise<TestClickHouse> {
 async function startContainer(): Promise<TestClickHouse> {
   const { GenericContainer, Wait } = await import('testcontainers')
   const [username, password] = ['default', randomUUID()]
-  const container = await new GenericContainer(`clickhouse/clickhouse-server:${process.env.CTR_TEST_CLICKHOUSE_VERSION || VERSION_DEFAULT}`)
+  const container = await new GenericContainer(clickHouseImage(process.env.CTR_TEST_CLICKHOUSE_VERSION || VERSION_DEFAULT))
     .withEnvironment({ CLICKHOUSE_USER: username, CLICKHOUSE_PASSWORD: password })
     .withExposedPorts(HTTP_PORT)
     .withWaitStrategy(Wait.forHttp('/ping', HTTP_PORT))
@@ -60,12 +63,37 @@ async function startContainer(): Promise<TestClickHouse> {
 export async function startEmbedded(): Promise<EmbeddedTestClickHouse> {
   const directory = mkdtempSync(join(tmpdir(), 'ctr-clickhouse-'))
   const front = await openEmbedded(directory, silent, { lingerMs: 0 })
-  const clickhouse = attach(endpointOf(front.url, front.username, front.password), async () => {
+  const bridge = await bridgeTo(front.socketPath)
+  const clickhouse = attach(endpointOf(bridge.url, front.username, front.password), async () => {
+    bridge.close()
     front.close()
     await gone(front.pid)
     rmSync(directory, { recursive: true, force: true })
   })
   return { ...clickhouse, directory }
+}
+
+/** A port of the loopback that leads to a Unix socket, for whoever can speak only to a port. */
+async function bridgeTo(path: string): Promise<{ readonly url: string; close(): void }> {
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const front = createConnection(path)
+    for (const socket of [client, front]) {
+      sockets.add(socket)
+      socket.on('error', () => undefined).on('close', () => sockets.delete(socket))
+    }
+    client.pipe(front).pipe(client)
+    client.once('close', () => front.destroy())
+    front.once('close', () => client.destroy())
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
 }
 
 function endpointOf(url: string, username: string, password: string): Endpoint {

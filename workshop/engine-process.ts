@@ -1,13 +1,13 @@
 /**
  * The engine as a user runs it: `node src/main.ts VERB …` in a process of its own, in a temporary folder with a generated ctr.yaml, on a
- * free port. What it says is collected. Nothing is left behind: when the test is over, or the test run is killed, the process is too, and
- * an embedded ClickHouse that it started is waited for.
+ * free port. What it says is collected, and shown when the test fails. Nothing is left behind: when the test is over, or the test run is
+ * killed, the process is too, and an embedded ClickHouse that it started is waited for.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { onTestFinished } from 'vitest'
+import { onTestFailed, onTestFinished } from 'vitest'
 import { sleep } from '../src/clock.ts'
 import { type Child, startProgram } from './child.ts'
 import { gone, type TestClickHouse } from './clickhouse.ts'
@@ -39,12 +39,14 @@ export class EngineProcess {
   readonly logs: LogLine[] = []
   /** Lines on stderr that are no log lines: what an error says to its user. */
   readonly complaints: string[] = []
+  readonly #words: readonly string[]
   readonly #child: Child
   readonly #exit: Promise<Exit>
   #exited: Exit | undefined
 
   constructor(words: readonly string[], folder: string, environment: Readonly<Record<string, string>>) {
     this.folder = folder
+    this.#words = words
     const onErrorLine = (line: string) => {
       const log = readLog(line)
       if (log === undefined) this.complaints.push(line)
@@ -139,6 +141,12 @@ export class EngineProcess {
     return sum
   }
 
+  /** How it stands with it, and the last of what it has said. */
+  story(): string {
+    const state = this.running ? 'runs' : `ended with ${this.#exited}`
+    return `ctr ${this.#words.join(' ')} (pid ${this.pid}) ${state}; ${this.#said()}`
+  }
+
   #said(): string {
     const logs = this.logs.slice(-15).map((line) => JSON.stringify(line))
     return ['it said:', ...logs, ...this.complaints, this.stdout.slice(-2000)].join('\n')
@@ -152,6 +160,8 @@ export function startEngine(words: readonly string[], { config, folder, environm
   // JSON is YAML.
   if (config !== undefined) writeFileSync(join(place, 'ctr.yaml'), JSON.stringify(merged({ http: { port: 0 } }, config), null, 2))
   const engine = new EngineProcess(all, place, environment)
+  // Whichever assertion it was that failed: what the process said explains it.
+  onTestFailed(() => console.error(engine.story()))
   onTestFinished(async () => {
     if (engine.running) engine.signal('SIGKILL')
     await engine.exit()
@@ -196,5 +206,6 @@ function isTree(value: ConfigTree[string]): value is ConfigTree {
 /** The configuration that writes to a test's ClickHouse as this tenant. */
 export function into({ endpoint }: TestClickHouse, tenant: string): ConfigTree {
   const { url, username, password, database } = endpoint
-  return { tenant, clickhouse: { url, username, password, database } }
+  // A database of many tests at once has roll-ups to wait for; those who want them say so.
+  return { tenant, clickhouse: { url, username, password, database, rollUps: { interval: 'off' } } }
 }

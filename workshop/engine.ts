@@ -12,6 +12,8 @@ export interface EngineOptions {
   readonly groupId: string
   readonly database: string
   readonly untilEnd?: boolean
+  /** A savepoint to begin at. */
+  readonly from?: string
   /** More `key=value`. */
   readonly sets?: readonly string[]
   /** A dead-letter topic; a file in the stand's folder when absent. */
@@ -37,9 +39,9 @@ export interface Engine extends Child {
   readonly consuming: Promise<void>
 }
 
-/** Starts the engine. It attaches to the stand's ClickHouse, which goes on when it ends. */
-export function startEngine(stand: Stand, options: EngineOptions): Engine {
-  const sets = [
+/** How an engine on the stand is configured, as words of the command line: of `run`, and of verbs that ask about it. */
+export function engineSets(stand: Stand, options: EngineOptions): string[] {
+  return [
     `kafka.brokers=${stand.brokers.join()}`,
     `kafka.topics=${options.topics.join()}`,
     `kafka.groupId=${options.groupId}`,
@@ -52,13 +54,18 @@ export function startEngine(stand: Stand, options: EngineOptions): Engine {
       ? `deadLetter.file=${join(stand.folder, `${options.groupId}.letters`)}`
       : `deadLetter.topic=${options.deadLetterTopic}`,
     ...(options.sets ?? []),
-  ]
+  ].flatMap((set) => ['--set', set])
+}
+
+/** Starts the engine. It attaches to the stand's ClickHouse, which goes on when it ends. */
+export function startEngine(stand: Stand, options: EngineOptions): Engine {
   const times = new Map<string, number>()
   let live = () => {}
   const consuming = new Promise<void>((resolve) => {
     live = resolve
   })
-  const args = ['run', ...(options.untilEnd === true ? ['--until-end'] : []), ...sets.flatMap((set) => ['--set', set])]
+  const start = [...(options.untilEnd === true ? ['--until-end'] : []), ...(options.from === undefined ? [] : ['--from', options.from])]
+  const args = ['run', ...start, ...engineSets(stand, options)]
   const { checkout } = options
   const child = startChild(join(checkout?.folder ?? '', 'bin/ctr.js'), args, {
     folder: stand.folder,

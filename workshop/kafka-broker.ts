@@ -5,25 +5,20 @@
  * A broker that a test restarts, kills or speaks SASL_SSL with is its own (`own: true` or `sasl: true`): KAFKA_BROKERS doesn't serve for
  * that.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import kafkajs from 'kafkajs'
-import { mendKafkajs } from '../src/kafka/kafkajs-adapter.ts'
-import { endWithUs } from './child.ts'
 import { dockerAnswers } from './docker.ts'
-import { ARCHIVE, KAFKA_VERSION, kafkaJars } from './kafka-jars.ts'
+import { freePorts } from './free-ports.ts'
+import { KAFKA_IMAGE } from './images.ts'
+import { ARCHIVE, kafkaJars } from './kafka-jars.ts'
+import { answers, formatStorage, KafkaProcess, QUICK } from './kafka-process.ts'
 import { createAuthority } from './tls.ts'
 
 const run = promisify(execFile)
-const READY_MAX_MS = 60_000
-const POLL_MS = 100
-const END_MAX_MS = 30_000
 
 /** Users of the SASL_SSL listener: one known to PLAIN, one to both SCRAM mechanisms. */
 export const SASL_USERS = {
@@ -73,9 +68,6 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   const files = { caPem: authority.caPem, keystore: keystore(authority) }
   return (await dockerAnswers()) ? dockerBroker(options, ports, files) : jarBroker(options, ports, files)
 }
-
-/** For a JVM that lives for seconds: compiled at once and once only. Loaded classes come ready from an archive, where there is one. */
-const QUICK = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
 
 /**
  * Flags by which a JVM finds the broker's classes as it wants them in memory, which saves two thirds of the CPU of a start. The archive is
@@ -147,50 +139,23 @@ async function runJars(
   const keystorePath = join(folder, 'keystore.pem')
   await writeFile(keystorePath, files.keystore, { mode: 0o600 })
   await writeFile(config, propertiesText(options, ports, { host: '127.0.0.1', data: join(folder, 'data'), keystorePath }))
-  const classes = ['-cp', `${jars}/*`]
-  const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', config, ...scramArgs()]
-  await run('java', [...flags, ...classes, ...format])
-
-  let child: ChildProcess | undefined
   const brokers = [`127.0.0.1:${ports.plain}`]
-  const end = async (signal: NodeJS.Signals) => {
-    const ending = child
-    child = undefined
-    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
-    const exited = once(ending, 'exit')
-    ending.kill(signal)
-    const forced = setTimeout(() => ending.kill('SIGKILL'), END_MAX_MS)
-    await exited
-    clearTimeout(forced)
-  }
-  const start = async () => {
-    const output: Buffer[] = []
-    const started = spawn('java', ['-Xms256m', '-Xmx1g', ...flags, ...more, ...classes, 'kafka.Kafka', config], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      cwd: folder,
-    })
-    child = started
-    endWithUs(started)
-    for (const stream of [started.stdout, started.stderr]) stream.on('data', (chunk: Buffer) => output.length < 200 && output.push(chunk))
-    const died = once(started, 'exit').then(() => {
-      if (child === started) throw new Error(`the test broker died at start: ${Buffer.concat(output).toString()}`)
-    })
-    died.catch(() => {})
-    await Promise.race([answers(brokers), died])
-  }
-  await start()
+  const program = { folder, config, jars, flags, brokerFlags: ['-Xms256m', '-Xmx1g', ...more], brokers }
+  await formatStorage(program, clusterId(), scramArgs())
+  const broker = new KafkaProcess(program)
+  await broker.start()
   return {
     brokers,
     saslBrokers: options.sasl ? [`localhost:${ports.sasl}`] : [],
     caPem: files.caPem,
     behindProxy: options.proxyPort === undefined ? 0 : ports.proxied,
-    kill: () => end('SIGKILL'),
+    kill: () => broker.end('SIGKILL'),
     restart: async () => {
-      await end('SIGTERM')
-      await start()
+      await broker.end('SIGTERM')
+      await broker.start()
     },
     stop: async () => {
-      await end('SIGTERM')
+      await broker.end('SIGTERM')
       await rm(folder, { recursive: true, force: true, maxRetries: 3 })
     },
     segment: (topic, partition) => readFile(segmentPath(join(folder, 'data'), topic, partition)),
@@ -210,7 +175,7 @@ async function dockerBroker(options: BrokerOptions, ports: Ports, files: Files):
   const formatting = [...format, ...scramArgs().map((arg) => `'${arg}'`)].join(' ')
   const command = `${formatting} && exec /opt/kafka/bin/kafka-server-start.sh /tmp/ctr/server.properties`
   const mapped = [ports.plain, ports.sasl, ports.proxied].map((port) => ({ container: port, host: port }))
-  const container = await new GenericContainer(`apache/kafka:${KAFKA_VERSION}`)
+  const container = await new GenericContainer(KAFKA_IMAGE)
     .withEntrypoint(['/bin/bash', '-c'])
     .withCommand([command])
     .withExposedPorts(...mapped)
@@ -308,37 +273,4 @@ function scramArgs(): string[] {
 
 function clusterId(): string {
   return Buffer.from('ctr-test-cluster').toString('base64url')
-}
-
-/** Resolves when a client gets the cluster's description, rejects after READY_MAX_MS. */
-async function answers(brokers: string[]): Promise<void> {
-  mendKafkajs()
-  const giveUpAt = performance.now() + READY_MAX_MS
-  for (;;) {
-    const client = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING, retry: { retries: 0 }, connectionTimeout: 1_000 })
-    const admin = client.admin()
-    try {
-      await admin.connect()
-      const { brokers: known } = await admin.describeCluster()
-      if (known.length > 0) return
-    } catch (error) {
-      if (performance.now() > giveUpAt) throw new Error(`no Kafka broker answers at ${brokers.join()}`, { cause: error })
-    } finally {
-      await admin.disconnect().catch(() => {})
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-  }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as { port: number }).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }

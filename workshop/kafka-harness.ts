@@ -50,6 +50,8 @@ export function sourceOptions(brokers: string[], topics: readonly string[], more
     groupId: fresh('group'),
     topics,
     startFrom: 'committed',
+    maxBatchBytes: 64 * 1024 * 1024,
+    revision: { revision: 0 },
     fetchBytesPerPartition: 1024 * 1024,
     maxWaitMs: 50,
     sessionTimeoutMs: 10_000,
@@ -74,8 +76,11 @@ export function recordingLogger(): { logger: Logger; lines: string[] } {
 export class Taker implements SourceHandler {
   readonly taken = new Map<string, TakenRecord[]>()
   readonly assignments: AssignedPartition[] = []
+  readonly replacements: AssignedPartition[] = []
   readonly assignedNow = new Map<string, AssignedPartition>()
   readonly ends = new Map<string, number>()
+  /** High watermarks. */
+  readonly written = new Map<string, number>()
   readonly positions = new Map<string, number>()
   readonly failures: unknown[] = []
   calls = 0
@@ -91,6 +96,15 @@ export class Taker implements SourceHandler {
       this.positions.set(key, one.position)
       if (!this.taken.has(key)) this.taken.set(key, [])
     }
+  }
+
+  /** What came of the old topic is at its key, with `before` behind it. */
+  replaced(made: AssignedPartition): void {
+    const key = `${made.topicIndex}/${made.partition}`
+    this.replacements.push(made)
+    this.taken.set(`${key} before`, this.taken.get(key) ?? [])
+    this.taken.set(key, [])
+    this.positions.set(key, made.position)
   }
 
   revoked(partitions: readonly { topicIndex: number; partition: number }[]): void {
@@ -120,8 +134,9 @@ export class Taker implements SourceHandler {
     this.positions.set(`${topicIndex}/${partition}`, position)
   }
 
-  endOffset(topicIndex: number, partition: number, endOffset: number): void {
+  endOffset(topicIndex: number, partition: number, endOffset: number, highWatermark?: number): void {
     this.ends.set(`${topicIndex}/${partition}`, endOffset)
+    if (highWatermark !== undefined) this.written.set(`${topicIndex}/${partition}`, highWatermark)
   }
 
   failed(error: unknown): void {
@@ -183,7 +198,7 @@ export function* readBatches({ bytes, start, end }: Pick<RecordBatches, 'bytes' 
     const size = 12 + buffer.readInt32BE(at + 8)
     if (at + size > end || buffer[at + 16] !== 2) throw new Error(`no whole batch at ${at} of ${end}`)
     const base = Number(buffer.readBigInt64BE(at))
-    const body = Buffer.from(decompress(buffer.readInt16BE(at + 21) & 7, buffer.subarray(at + 61, at + size)))
+    const body = Buffer.from(decompress(buffer.readInt16BE(at + 21) & 7, buffer.subarray(at + 61, at + size), 2 ** 26) ?? [])
     const count = buffer.readInt32BE(at + 57)
     yield { records: readRecords(body, count, base), nextOffset: base + buffer.readInt32BE(at + 23) + 1 }
     at += size

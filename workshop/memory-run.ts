@@ -11,11 +11,13 @@ import { Random } from '../src/load/random.ts'
 import type { PipelineStats } from '../src/metrics/stats.ts'
 import { type DeadLetter, deadLetterOf } from '../src/output/dead-letter.ts'
 import type { Output } from '../src/output/output.ts'
+import type { StateLimits } from '../src/products/product-budget.ts'
 import { readBarrier } from '../src/ring/blocks.ts'
 import { BLOCK } from '../src/ring/layout.ts'
 import { RingReader } from '../src/ring/ring-reader.ts'
 import { readRows } from '../src/ring/row-blocks.ts'
-import { type Checkpoints, Pipeline } from '../src/run/pipeline.ts'
+import { Pipeline } from '../src/run/pipeline.ts'
+import type { Checkpoints, PipelineOptions } from '../src/run/pipeline-options.ts'
 import type { Sink } from '../src/sink/sink.ts'
 import { createSinkStats, readSinkStats } from '../src/sink/sink-stats.ts'
 import type { LowWaterMark, OfferedPartition, Source, SourceHandler } from '../src/source/source.ts'
@@ -23,6 +25,8 @@ import type { ObjectStore } from '../src/store/object-store.ts'
 import type { LedgerRow, WindowLedgerRow } from '../src/window/ledger.ts'
 import { bookWriter } from './book-writer.ts'
 import { type OracleRecord, type OracleRow, rowKey } from './oracle.ts'
+import { readRow } from './read-row.ts'
+import { takenBack } from './take-back.ts'
 
 export const RULES: IngestRules = {
   windowSize: 10_000,
@@ -30,8 +34,12 @@ export const RULES: IngestRules = {
   allowedLateness: 5_000,
   idleTimeout: 3_600_000,
   maxDrift: 600_000,
+  maxJump: 600_000,
   futureTolerance: 60_000,
+  oldest: 946_684_800_000,
+  wallClockGuard: Number.POSITIVE_INFINITY,
   checkCrc: false,
+  maxBatchBytes: 64 * 1024 * 1024,
 }
 
 export const silentLog = { info() {}, warn() {}, error() {} }
@@ -41,6 +49,9 @@ export interface MemoryRunOptions {
   readonly workers?: number
   readonly ringBytes?: number
   readonly stateTtl?: number
+  readonly stateLimits?: StateLimits
+  /** Stop by drain this many ms after the start, whatever has been delivered. */
+  readonly drainAfterMs?: number
   /** Of the interleaving of partitions. */
   readonly seed?: number
   /** Records per batch and batches per delivery, at most. */
@@ -48,6 +59,7 @@ export interface MemoryRunOptions {
   readonly deliveryBatches?: number
   readonly codec?: number
   readonly revision?: number
+  readonly formats?: PipelineOptions['formats']
   /** Rows already there, as after a restart. */
   readonly rows?: Map<string, OracleRow>
   readonly marks?: readonly LowWaterMark[]
@@ -85,21 +97,24 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
     topics: TOPICS,
     rules: { ...RULES, ...options.rules },
     stateTtl: options.stateTtl ?? 3_600_000,
+    stateLimits: options.stateLimits,
     tenant: 'default',
     revision: options.revision ?? 0,
     workers: options.workers ?? 1,
     ringBytes: options.ringBytes ?? 64 * 1024,
+    formats: options.formats,
     emitInterval: 20,
     commitInterval: 5,
     maintainIntervalMs: 2,
     sweepsPerRound: 1,
     shutdownTimeout: 30_000,
-    bounded: options.drainAfter === undefined,
+    bounded: options.drainAfter === undefined && options.drainAfterMs === undefined,
     name: 'ctr/test',
     source,
     outputs: { deadLetters: memoryOutput(letters) },
     sink: (rings) => {
-      sink = new MemorySink(rings, rows, ledger)
+      const { windowSize = RULES.windowSize, windowSlide = windowSize } = options.rules ?? {}
+      sink = new MemorySink(rings, rows, ledger, windowSlide < windowSize)
       return sink
     },
     checkpoints: options.store && keptIn(options.store, { ...RULES, ...options.rules }),
@@ -112,6 +127,7 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
     source.failNow(new Error('killed'))
   }
   await pipeline.start()
+  if (options.drainAfterMs !== undefined) setTimeout(() => void pipeline.drain(), options.drainAfterMs)
   try {
     await pipeline.finished
   } catch (error) {
@@ -121,8 +137,9 @@ export async function runInMemory(lists: readonly (readonly OracleRecord[])[], o
 }
 
 function keptIn(store: ObjectStore, rules: IngestRules): Checkpoints {
-  const { windowSize, outOfOrderness, allowedLateness } = rules
-  const state = { windowType: 'tumbling', windowSize, outOfOrderness, allowedLateness, topics: TOPICS, tenant: 'default' }
+  const { windowSize, windowSlide, windowOffset, calendar, outOfOrderness, allowedLateness } = rules
+  const windows = { windowType: windowSlide === undefined ? 'tumbling' : 'sliding', windowSize, windowSlide, windowOffset, calendar }
+  const state = { ...windows, outOfOrderness, allowedLateness, topics: TOPICS, tenant: 'default' }
   return {
     policy: { interval: 10, timeout: 60_000, minPause: 0, tolerableFailures: 0 },
     savepointOnStop: true,
@@ -137,6 +154,11 @@ function keptIn(store: ObjectStore, rules: IngestRules): Checkpoints {
   }
 }
 
+/** A partition's records, how far they are delivered, and the delivery that is under way. */
+type Feed = { readonly list: readonly OracleRecord[]; readonly topicIndex: number; readonly partition: number; next: number; held: boolean }
+/** For so long a delivery is waited for before others are made beside it. */
+const HELD_MS = 20
+
 class MemorySource implements Source {
   committed: readonly LowWaterMark[]
   readonly log: { kind: 'pause' | 'resume'; topicIndex: number; partition: number }[] = []
@@ -149,6 +171,7 @@ class MemorySource implements Source {
   #handler: SourceHandler | undefined
   #stopped = false
   #committing = false
+  readonly #held: Promise<void>[] = []
   #running: Promise<void> = Promise.resolve()
 
   constructor(lists: readonly (readonly OracleRecord[])[], options: MemoryRunOptions) {
@@ -168,31 +191,32 @@ class MemorySource implements Source {
         const mark = this.committed.find((one) => one.topicIndex === topicIndex && one.partition === partition)
         const latest = list.at(-1)!.offset + 1
         const endOffset = this.#options.drainAfter === undefined ? latest : undefined
-        const { maxEventTime, totals } = mark ?? {}
+        const { maxEventTime, totals, facts } = mark ?? {}
+        const carried = mark && facts && { offset: mark.offset, facts }
         const origin = mark === undefined ? 'none' : 'mark'
-        return { topicIndex, partition, position: mark?.offset ?? 0, maxEventTime, totals, endOffset, earliest: 0, latest, origin }
+        return { topicIndex, partition, position: mark?.offset ?? 0, maxEventTime, totals, carried, endOffset, earliest: 0, latest, origin }
       })
     const assigned = await handler.restore!(offered)
     handler.assigned(assigned)
     const feeds = assigned.map(({ topicIndex, partition, position }) => {
       const list = this.#lists.find((one) => one[0]?.topic === TOPICS[topicIndex] && one[0]?.partition === partition)!
       const next = list.findIndex(({ offset }) => offset >= position)
-      return { list, topicIndex, partition, next: next < 0 ? list.length : next }
+      return { list, topicIndex, partition, next: next < 0 ? list.length : next, held: false }
     })
     this.#running = this.#feed(feeds).catch((error: unknown) => handler.failed(error))
   }
 
-  async #feed(feeds: { list: readonly OracleRecord[]; topicIndex: number; partition: number; next: number }[]): Promise<void> {
+  async #feed(feeds: Feed[]): Promise<void> {
     const { batchRecords = 50, deliveryBatches = 4, codec = 0, drainAfter, killAfter } = this.#options
     if (killAfter !== undefined) await this.#firstCommit()
     for (let delivery = 0; ; delivery++) {
       if (delivery === drainAfter) return this.onDone()
       if (delivery === killAfter) return this.onKill()
       const open = feeds.filter(
-        ({ list, next, topicIndex, partition }) => next < list.length && !this.#paused.has(`${topicIndex}/${partition}`),
+        ({ list, next, held, topicIndex, partition }) => !held && next < list.length && !this.#paused.has(`${topicIndex}/${partition}`),
       )
       if (open.length === 0) {
-        if (this.#stopped || feeds.every(({ list, next }) => next >= list.length)) break
+        if (this.#stopped || feeds.every(({ list, next, held }) => !held && next >= list.length)) break
         await sleep(1)
         continue
       }
@@ -203,14 +227,27 @@ class MemorySource implements Source {
         feed.next += records.length
         batches.push(encodeBatch(records, codec))
       }
-      const bytes = new Uint8Array(Buffer.concat(batches))
-      await this.#handler!.batch({ topicIndex: feed.topicIndex, partition: feed.partition, bytes, start: 0, end: bytes.length })
+      await this.#deliver(feed, Buffer.concat(batches))
       if (this.#stopped) return
       // Lives that end early are slowed down, so that barriers get through before they do.
       if (this.#random.chance(killAfter === undefined ? 0.05 : 0.5)) await sleep(2)
     }
     if (drainAfter !== undefined) this.onDone()
     if (killAfter !== undefined) this.onKill()
+  }
+
+  /** A delivery may be held back until other partitions have come up, so they must be fed meanwhile. */
+  async #deliver(feed: Feed, records: Buffer): Promise<void> {
+    const { topicIndex, partition } = feed
+    const delivered = takenBack(records, (bytes) => this.#handler!.batch({ topicIndex, partition, bytes, start: 0, end: bytes.length }))
+    if (delivered === undefined) return
+    feed.held = true
+    const over = delivered.then(() => {
+      feed.held = false
+    })
+    over.catch((error: unknown) => this.#handler?.failed(error))
+    this.#held.push(over)
+    await Promise.race([over, sleep(HELD_MS)])
   }
 
   /** A life that ends early begins when acknowledgements get through, or it would leave nothing behind. */
@@ -248,7 +285,9 @@ class MemorySource implements Source {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    if (this.#options.killAfter === undefined) await this.#running
+    if (this.#options.killAfter !== undefined) return
+    await this.#running
+    await Promise.allSettled(this.#held)
   }
 
   async close(): Promise<void> {}
@@ -278,11 +317,18 @@ class MemorySink implements Sink {
   readonly #rows: Map<string, OracleRow>
   readonly #ledger: Map<string, LedgerRow | WindowLedgerRow>
   readonly #stats = createSinkStats()
+  readonly #named: boolean
   readonly #reached: number[]
   #onBarrier: (number: number) => void = () => {}
   #cut = false
 
-  constructor(rings: readonly SharedArrayBuffer[], rows: Map<string, OracleRow>, ledger: Map<string, LedgerRow | WindowLedgerRow>) {
+  constructor(
+    rings: readonly SharedArrayBuffer[],
+    rows: Map<string, OracleRow>,
+    ledger: Map<string, LedgerRow | WindowLedgerRow>,
+    named: boolean,
+  ) {
+    this.#named = named
     this.#rows = rows
     this.#ledger = ledger
     this.#reached = rings.map(() => 0)
@@ -311,7 +357,7 @@ class MemorySink implements Sink {
   }
 
   #keep(bytes: Uint8Array, start: number): number {
-    const { row, end } = readRow(bytes, start)
+    const { row, end } = readRow(bytes, start, this.#named)
     const key = rowKey(row)
     const old = this.#rows.get(key)
     if (old === undefined || row.version >= old.version) this.#rows.set(key, row)
@@ -335,7 +381,7 @@ class MemorySink implements Sink {
       this.#ledger.set(key, row)
     }
     for (const row of windows) {
-      const key = `${row.task} ${row.start}`
+      const key = `${row.task} ${row.start} ${row.end}`
       const there = this.#ledger.get(key) as WindowLedgerRow | undefined
       if (there === undefined || row.events >= there.events) this.#ledger.set(key, row)
     }
@@ -350,37 +396,4 @@ class MemorySink implements Sink {
   async stop(): Promise<void> {
     this.#cut = true
   }
-}
-
-/** Reads one RowBinary row of ctr_results, independently of its writer. */
-export function readRow(bytes: Uint8Array, start: number): { row: OracleRow; end: number } {
-  const copy = Buffer.from(bytes.subarray(start, start + 1024))
-  let at = 0
-  const text = () => {
-    let length = 0
-    for (let shift = 0; ; shift += 7) {
-      const byte = copy[at++]!
-      length |= (byte & 127) << shift
-      if (byte < 128) break
-    }
-    at += length
-    return copy.toString('utf8', at - length, at)
-  }
-  const int64 = () => {
-    at += 8
-    return Number(copy.readBigInt64LE(at - 8))
-  }
-  const tenant = text()
-  const product = text()
-  const windowStart = int64()
-  const windowEnd = int64()
-  const task = copy.readUInt32LE(at)
-  at += 4
-  const impressions = int64()
-  const clicks = int64()
-  const ctr = copy.readDoubleLE(at)
-  at += 8
-  const version = int64()
-  int64()
-  return { row: { tenant, product, windowStart, windowEnd, task, impressions, clicks, ctr, version }, end: start + at }
 }

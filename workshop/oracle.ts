@@ -1,27 +1,53 @@
 /**
- * The naive twin of the engine: JSON.parse, Map and plain loops. It shares no code with the engine and is the judge of whole runs:
- * the same records must give the same rows and the same ledger, exactly. Slow (about 0.3 M events/s) and meant to be.
+ * The naive twin of the engine: the self-test's plain reading of events, Map and loops. It shares no code with the engine and is the
+ * judge of whole runs: the same records must give the same rows and the same ledger, exactly. Slow (about 0.3 M events/s) and meant to be.
  *
  * What it decides, for one partition of one topic, in offset order:
- *   - an event is valid, or invalid for the first reason of REASONS (in that order) that applies;
- *   - a valid event is late when window end + allowed lateness <= largest event time before it in the same partition - out-of-orderness;
- *   - any other is counted in the window [start, end) of (tenant, product, task), task = partition number.
- * Idleness isn't modelled: the twin is right for input whose partitions don't go idle.
+ *   - a record is ignored, or a valid event, or invalid for the first reason that applies;
+ *   - a window [start, end) begins at each multiple of the slide (tumbling windows: of the size), plus the offset;
+ *   - a valid event is too late for a window when its end + allowed lateness <= the partition's event time before it - out-of-orderness;
+ *   - it is counted for (tenant, product, task), task = partition number, in each window that holds it and that it is not too late for;
+ *     when there is none it is late, when some have been missed it is partly late;
+ *   - a valid event, late or not, goes into a list of the partition's last 32 events, and then may move the partition's event time: to
+ *     its own time, when it is later by maxJump at most; else to the earliest of those in the list that are later by more than maxJump,
+ *     when these are more than three quarters of 32. While there is no event time, the earliest of the first 8 events is it.
+ * Not modelled are idleness and the bound on windows far ahead: the twin is right for input whose partitions don't go idle, and have few.
  */
 import { createHash } from 'node:crypto'
+import {
+  LEFT_OUT,
+  PLAIN_EVENTS,
+  type PlainEvent,
+  type PlainEventRules,
+  readPlainEvent,
+  readPlainRecord,
+} from '../src/selftest/plain-event.ts'
 
-/** Why an event is invalid; checked in this order. CORRUPT_BATCH is about record batches, never about a single record. */
+/**
+ * Why an event is invalid. The twin reads JSON, so those from FRAME to NOT_PROTOBUF never come; the last two are about record batches and
+ * never about a single record.
+ */
 export const REASONS = [
   'EMPTY',
+  'TOO_LARGE',
   'NOT_UTF8',
   'NOT_JSON',
   'NOT_OBJECT',
+  'FRAME',
+  'SCHEMA_UNKNOWN',
+  'SCHEMA_MISMATCH',
+  'NOT_AVRO',
+  'NOT_PROTOBUF',
   'PRODUCT',
   'USER',
   'TYPE',
   'TIME',
   'TIME_RANGE',
+  'CLICK',
+  'TOO_MANY',
+  'TOO_OLD',
   'FUTURE',
+  'BATCH_TOO_LARGE',
   'CORRUPT_BATCH',
 ] as const
 
@@ -39,11 +65,22 @@ export interface OracleRecord {
 /** Durations in ms. */
 export interface OracleOptions {
   readonly windowSize: number
+  /** Of sliding windows. */
+  readonly windowSlide?: number | undefined
+  readonly windowOffset?: number | undefined
+  /** Where the one window of a time begins and ends, in place of the three before. */
+  readonly windowOf?: ((time: number) => readonly [start: number, end: number]) | undefined
   readonly outOfOrderness: number
   readonly allowedLateness: number
   readonly futureTolerance: number
+  /** Infinity: every event moves the time. */
+  readonly maxJump: number
+  /** ms since the epoch; events before it are invalid. */
+  readonly oldest: number
   readonly revision: number
   readonly tenant: string
+  /** Which records are events. */
+  readonly events: PlainEventRules
 }
 
 /** The whole value of one window of one product in one task; windowStart and windowEnd in ms since the epoch. */
@@ -59,11 +96,14 @@ export interface OracleRow {
   readonly version: number
 }
 
-/** read = counted + late + the sum of invalid. */
+/** read = counted + late + ignored + the sum of invalid. */
 export interface OracleLedger {
   read: number
   counted: number
+  /** Of the counted ones. */
+  partlyLate: number
   late: number
+  ignored: number
   readonly invalid: Record<OracleReason, number>
 }
 
@@ -77,21 +117,55 @@ export interface OracleResult {
 /** What a single record is worth. */
 export type Verdict =
   | { readonly valid: true; readonly product: string; readonly click: boolean; readonly time: number }
-  | { readonly valid: false; readonly reason: OracleReason }
+  | { readonly valid: false; readonly reason: OracleReason | typeof LEFT_OUT }
 
 export const ORACLE_DEFAULTS: OracleOptions = {
   windowSize: 10_000,
   outOfOrderness: 5_000,
   allowedLateness: 5_000,
   futureTolerance: 60_000,
+  maxJump: 600_000,
+  oldest: Date.UTC(2000, 0, 1),
   revision: 0,
   tenant: 'default',
+  events: PLAIN_EVENTS,
 }
 
 interface PartitionState {
   ledger: OracleLedger
   nextOffset: number
-  maxTime: number | undefined
+  readonly clock: PartitionClock
+}
+
+/** The event time of one partition. */
+export class PartitionClock {
+  time: number | undefined
+  readonly #maxJump: number
+  #last: number[] = []
+
+  constructor(maxJump: number) {
+    this.#maxJump = maxJump
+  }
+
+  /** Of the last events. */
+  get earliest(): number | undefined {
+    return this.#last.length === 0 ? undefined : Math.min(...this.#last)
+  }
+
+  /** A valid event, the next of the partition. */
+  see(time: number): void {
+    this.#last = [...this.#last, time].slice(-32)
+    if (this.#maxJump === Number.POSITIVE_INFINITY) {
+      this.time = Math.max(this.time ?? time, time)
+    } else if (this.time === undefined) {
+      if (this.#last.length === 8) this.time = Math.min(...this.#last)
+    } else {
+      const limit = this.time + this.#maxJump
+      const ahead = this.#last.filter((one) => one > limit)
+      if (time <= limit) this.time = Math.max(this.time, time)
+      else if (ahead.length > 24) this.time = Math.min(...ahead)
+    }
+  }
 }
 
 /** Takes records one at a time; those of one partition in offset order, partitions in any interleaving. */
@@ -105,32 +179,56 @@ export class Oracle {
   }
 
   add(record: OracleRecord): void {
-    const { windowSize, outOfOrderness, allowedLateness, futureTolerance, tenant } = this.#options
+    const { futureTolerance, oldest, events } = this.#options
     const state = this.#partition(record)
-    state.ledger.read++
-    const verdict = judge(record.value, record.recordTimestamp, futureTolerance)
-    if (!verdict.valid) {
-      state.ledger.invalid[verdict.reason]++
-      return
+    const before = state.clock.time
+    for (const { verdict, isFirst } of judgeAll(record, events, futureTolerance, oldest)) {
+      if (verdict.valid) {
+        state.ledger.read++
+        this.#count(record, verdict, state, before)
+      } else if (isFirst) {
+        state.ledger.read++
+        if (verdict.reason === LEFT_OUT) state.ledger.ignored++
+        else state.ledger.invalid[verdict.reason]++
+      }
     }
-    const windowStart = Math.floor(verdict.time / windowSize) * windowSize
-    const windowEnd = windowStart + windowSize
-    const late = state.maxTime !== undefined && windowEnd + allowedLateness <= state.maxTime - outOfOrderness
-    if (state.maxTime === undefined || verdict.time > state.maxTime) state.maxTime = verdict.time
-    if (late) {
-      state.ledger.late++
-      return
+  }
+
+  /** `time`: that of the partition before the record. */
+  #count(record: OracleRecord, verdict: Verdict & { valid: true }, state: PartitionState, time: number | undefined): void {
+    const { outOfOrderness, allowedLateness, tenant } = this.#options
+    let missed = 0
+    let held = 0
+    for (const [start, end] of this.#windowsOf(verdict.time)) {
+      if (time !== undefined && end + allowedLateness <= time - outOfOrderness) missed++
+      else held += this.#hold(tenant, verdict, start, end, record.partition)
     }
-    state.ledger.counted++
-    const row = { tenant, product: verdict.product, windowStart, windowEnd, task: record.partition, impressions: 0, clicks: 0 }
+    state.clock.see(verdict.time)
+    if (held === 0) state.ledger.late++
+    else state.ledger.counted++
+    if (held > 0 && missed > 0) state.ledger.partlyLate++
+  }
+
+  #windowsOf(time: number): (readonly [start: number, end: number])[] {
+    const { windowSize, windowSlide = windowSize, windowOffset = 0, windowOf } = this.#options
+    if (windowOf !== undefined) return [windowOf(time)]
+    const found: [number, number][] = []
+    let start = Math.floor((time - windowOffset) / windowSlide) * windowSlide + windowOffset
+    for (; start + windowSize > time; start -= windowSlide) found.push([start, start + windowSize])
+    return found
+  }
+
+  #hold(tenant: string, event: Verdict & { valid: true }, windowStart: number, windowEnd: number, task: number): 1 {
+    const row = { tenant, product: event.product, windowStart, windowEnd, task, impressions: 0, clicks: 0 }
     const key = rowKey(row)
     let count = this.#counts.get(key)
     if (count === undefined) {
       count = { row, impressions: 0, clicks: 0 }
       this.#counts.set(key, count)
     }
-    if (verdict.click) count.clicks++
+    if (event.click) count.clicks++
     else count.impressions++
+    return 1
   }
 
   result(): OracleResult {
@@ -149,7 +247,11 @@ export class Oracle {
     let state = this.#partitions.get(name)
     if (state === undefined) {
       const invalid = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<OracleReason, number>
-      state = { ledger: { read: 0, counted: 0, late: 0, invalid }, nextOffset: 0, maxTime: undefined }
+      state = {
+        ledger: { read: 0, counted: 0, partlyLate: 0, late: 0, ignored: 0, invalid },
+        nextOffset: 0,
+        clock: new PartitionClock(this.#options.maxJump),
+      }
       this.#partitions.set(name, state)
     }
     if (record.offset < state.nextOffset) throw new Error(`${name}: offset ${record.offset} after ${state.nextOffset - 1}`)
@@ -183,93 +285,61 @@ export function rowsHash(rows: Iterable<OracleRow>): string {
 /** The sum of several ledgers. */
 export function sumLedgers(ledgers: Iterable<OracleLedger>): OracleLedger {
   const invalid = Object.fromEntries(REASONS.map((reason) => [reason, 0])) as Record<OracleReason, number>
-  const sum: OracleLedger = { read: 0, counted: 0, late: 0, invalid }
+  const sum: OracleLedger = { read: 0, counted: 0, partlyLate: 0, late: 0, ignored: 0, invalid }
   for (const ledger of ledgers) {
     sum.read += ledger.read
     sum.counted += ledger.counted
+    sum.partlyLate += ledger.partlyLate
     sum.late += ledger.late
+    sum.ignored += ledger.ignored
     for (const reason of REASONS) sum.invalid[reason] += ledger.invalid[reason]
   }
   return sum
 }
 
-const IMPRESSIONS = ['impression', 'view', 'IMPRESSION', 'VIEW']
-const CLICKS = ['click', 'CLICK']
-const YEAR_10000 = 253_402_300_800_000
-const PRODUCT_MAX_BYTES = 256
+/** Record timestamps before 2001 are none, or in seconds. */
+const PLAUSIBLE = Date.UTC(2001, 0, 1)
 
-/** Decides about one record. `recordTimestamp` below 0 means that there is none to compare the event's time with. */
-export function judge(value: Uint8Array | null, recordTimestamp: number, futureTolerance: number): Verdict {
-  if (value === null || value.length === 0) return invalid('EMPTY')
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value)
-  } catch {
-    return invalid('NOT_UTF8')
-  }
-  let event: unknown
-  try {
-    event = JSON.parse(text)
-  } catch {
-    return invalid('NOT_JSON')
-  }
-  if (typeof event !== 'object' || event === null || Array.isArray(event)) return invalid('NOT_OBJECT')
-  const product = field(event, 'product_id', 'productId')
-  if (typeof product !== 'string' || product === '' || !product.isWellFormed()) return invalid('PRODUCT')
-  if (Buffer.byteLength(product, 'utf8') > PRODUCT_MAX_BYTES) return invalid('PRODUCT')
-  const user = field(event, 'user_id', 'userId')
-  if (typeof user !== 'string' || user === '') return invalid('USER')
-  const type = field(event, 'event_type', 'eventType')
-  if (typeof type !== 'string' || !(IMPRESSIONS.includes(type) || CLICKS.includes(type))) return invalid('TYPE')
-  const time = parseTime(field(event, 'timestamp', 'timestamp'))
-  if (time === undefined) return invalid('TIME')
-  if (!(time > 0 && time < YEAR_10000)) return invalid('TIME_RANGE')
-  if (recordTimestamp >= 0 && time > recordTimestamp + futureTolerance) return invalid('FUTURE')
-  return { valid: true, product, click: CLICKS.includes(type), time }
+/** Decides about one record. A `recordTimestamp` that is not plausible is none to compare the event's time with. */
+export function judge(
+  value: Uint8Array | null,
+  recordTimestamp: number,
+  futureTolerance: number,
+  oldest = 0,
+  events: PlainEventRules = PLAIN_EVENTS,
+): Verdict {
+  return judgeEvent(readPlainEvent(value, events, recordTimestamp), recordTimestamp, futureTolerance, oldest)
 }
 
-function invalid(reason: OracleReason): Verdict {
+/** What a record is worth that may be several events: each of them, and whether it is the first of its element. */
+export function judgeAll(
+  { value, recordTimestamp }: Pick<OracleRecord, 'value' | 'recordTimestamp'>,
+  rules: PlainEventRules,
+  futureTolerance: number,
+  oldest: number,
+): { readonly verdict: Verdict; readonly isFirst: boolean }[] {
+  const read = readPlainRecord(value, rules, recordTimestamp)
+  if (typeof read === 'string') return [{ verdict: invalid(read as OracleReason | typeof LEFT_OUT), isFirst: true }]
+  const all = read.flatMap((element) => {
+    const events = typeof element === 'string' ? [element] : element
+    return events.map((event, i) => ({ verdict: judgeEvent(event, recordTimestamp, futureTolerance, oldest), isFirst: i === 0 }))
+  })
+  // A time outside the elements that is none is a fault of the record.
+  const ofTime = all.find(({ verdict }) => !verdict.valid && TIME_FAULTS.has(verdict.reason))
+  const isShared = !rules.time.some((place) => place.includes('[]'))
+  return isShared && ofTime !== undefined ? [{ ...ofTime, isFirst: true }] : all
+}
+
+const TIME_FAULTS: ReadonlySet<string> = new Set(['TIME_RANGE', 'TOO_OLD', 'FUTURE'])
+
+function judgeEvent(event: PlainEvent | string, recordTimestamp: number, futureTolerance: number, oldest: number): Verdict {
+  if (typeof event === 'string') return invalid(event as OracleReason | typeof LEFT_OUT)
+  const { product, kind, time } = event
+  if (time < oldest) return invalid('TOO_OLD')
+  if (recordTimestamp >= PLAUSIBLE && time > recordTimestamp + futureTolerance) return invalid('FUTURE')
+  return { valid: true, product, click: kind === 'clicks', time }
+}
+
+function invalid(reason: OracleReason | typeof LEFT_OUT): Verdict {
   return { valid: false, reason }
-}
-
-/** The snake_case key wins as soon as it is there, even as null. */
-function field(event: object, snake: string, camel: string): unknown {
-  const fields = event as Record<string, unknown>
-  if (Object.hasOwn(event, snake)) return fields[snake]
-  return Object.hasOwn(event, camel) ? fields[camel] : undefined
-}
-
-/** ms since the epoch, not yet checked for range; undefined when it is none of the accepted forms. */
-function parseTime(value: unknown): number | undefined {
-  if (typeof value === 'number') return Number.isInteger(value) ? value : undefined
-  if (typeof value !== 'string') return undefined
-  if (/^[0-9]+$/.test(value)) return Number(value)
-  const plain = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})$/.exec(value)
-  if (plain !== null) return calendar(plain.slice(1, 7).map(Number))
-  const iso = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:Z|([+-])(\d{2}):(\d{2}))$/.exec(value)
-  if (iso === null) return undefined
-  const whole = calendar(iso.slice(1, 7).map(Number))
-  if (whole === undefined) return undefined
-  const milliseconds = Number((iso[7] ?? '').padEnd(3, '0').slice(0, 3))
-  const offsetHours = Number(iso[9] ?? 0)
-  const offsetMinutes = Number(iso[10] ?? 0)
-  if (offsetHours > 23 || offsetMinutes > 59) return undefined
-  const offset = (offsetHours * 60 + offsetMinutes) * 60_000
-  return whole + milliseconds - (iso[8] === '-' ? -offset : offset)
-}
-
-/** UTC; undefined when the date or the time of day doesn't exist (leap seconds don't). */
-function calendar(parts: number[]): number | undefined {
-  const [year, month, day, hour, minute, second] = parts as [number, number, number, number, number, number]
-  const date = new Date(0)
-  date.setUTCFullYear(year, month - 1, day)
-  date.setUTCHours(hour, minute, second, 0)
-  const same =
-    date.getUTCFullYear() === year &&
-    date.getUTCMonth() === month - 1 &&
-    date.getUTCDate() === day &&
-    date.getUTCHours() === hour &&
-    date.getUTCMinutes() === minute &&
-    date.getUTCSeconds() === second
-  return same ? date.getTime() : undefined
 }

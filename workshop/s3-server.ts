@@ -17,6 +17,8 @@ import { fetchedFolder } from './fetched-folder.ts'
 const run = promisify(execFile)
 const VERSITYGW_VERSION = '1.8.0'
 const MODULE = `github.com/versity/versitygw/cmd/versitygw@v${VERSITYGW_VERSION}`
+/** Compiled without optimising: tests ask little of it, and it is built anew on every fresh machine. */
+const QUICKLY = ['-gcflags=all=-N -l', '-ldflags=-s -w']
 const READY_MAX_MS = 10_000
 const REMEDY =
   'Set CTR_TEST_S3=http://key:secret@host:port, or put versitygw on the PATH, or install Go 1.25 or newer (https://go.dev/dl/, ' +
@@ -86,7 +88,7 @@ async function versitygw(): Promise<string> {
   const folder = await fetchedFolder(`ctr-versitygw-${VERSITYGW_VERSION}`, async (building) => {
     if (!(await works('go', ['version']))) throw new Error(`The tests need a real S3 server, and \`go\` does not run here. ${REMEDY}`)
     const env = { ...process.env, CGO_ENABLED: '0', GOBIN: building }
-    await run('go', ['install', MODULE], { env, timeout: S3_START_MAX_MS - READY_MAX_MS }).catch((cause: unknown) => {
+    await run('go', ['install', ...QUICKLY, MODULE], { env, timeout: S3_START_MAX_MS - READY_MAX_MS }).catch((cause: unknown) => {
       throw new Error(`Go could not build ${MODULE} for the tests. ${REMEDY}`, { cause })
     })
   })

@@ -1,6 +1,6 @@
 /** A shape reads records; this lets it read one value, as a parser does, with whatever lies behind the value left behind it. */
 
-import type { Shape } from '../src/format/json-shape.ts'
+import type { RefusedShape, Shape } from '../src/format/json-shape.ts'
 import {
   KEY_BYTES,
   LENGTH_SHIFT,
@@ -12,6 +12,7 @@ import {
   ROW_RECORD,
   ROW_START,
 } from '../src/format/parsed-events.ts'
+import { IGNORED, REASON, UNSURE } from '../src/format/reasons.ts'
 import { type EventSlot, SLOT_CLICK, SLOT_PRODUCT_END, SLOT_PRODUCT_HASH, SLOT_PRODUCT_START } from '../src/format/slot.ts'
 import { CLICKS } from '../src/window/measures.ts'
 
@@ -19,8 +20,50 @@ const BEHIND_BYTES = 64
 const parsed = new ParsedEvents()
 let scratch = new Uint8Array(1 << 16)
 
-/** Whether bytes[start, end) fits; the slot is then filled as `scan` fills it. Throws when the row says more than one thing. */
-export function shapeOne(shape: Shape, bytes: Uint8Array, start: number, end: number, slot: EventSlot): boolean {
+/**
+ * VALID when bytes[start, end) fits, with the slot as the reader fills it, IGNORED when it is left out, UNSURE when it does not fit. Throws
+ * when the row says more than one thing.
+ */
+export function shapeOne(shape: Shape, bytes: Uint8Array, start: number, end: number, slot: EventSlot): number {
+  const { whole, view, value, record, older } = recordOf(bytes, start, end)
+  parsed.begin(record)
+  shape(whole, view, value + end - start + 1, parsed, 1)
+  if (parsed.count + parsed.ignored === 0) {
+    if (parsed.next !== record) throw new Error('a shape that did not fit has moved on')
+    return UNSURE
+  }
+  if (parsed.ignored > 0) {
+    if (parsed.count > 0 || parsed.next !== value + end - start + 1) throw new Error('an ignored record is elsewhere')
+    return IGNORED
+  }
+  const { rows, times } = parsed
+  const productLength = rows[ROW_BITS]! >> LENGTH_SHIFT
+  const productAt = rows[ROW_START]!
+  if (parsed.next !== value + end - start + 1 || rows[ROW_RECORD] !== record) throw new Error('the record is elsewhere')
+  if (((rows[ROW_BITS]! & OLDER_BIT) !== 0) !== older) throw new Error(`older is not ${older}`)
+  for (let i = 0; i < KEY_BYTES && productLength <= KEY_BYTES; i++) {
+    const wanted = i < productLength ? whole[productAt + i] : 0
+    if (((rows[ROW_KEY + (i >> 2)]! >> ((i & 3) * 8)) & 255) !== wanted) throw new Error(`byte ${i} of the key is not ${wanted}`)
+  }
+  slot.ints[SLOT_PRODUCT_START] = productAt - value + start
+  slot.ints[SLOT_PRODUCT_END] = productAt - value + start + productLength
+  slot.ints[SLOT_PRODUCT_HASH] = rows[ROW_HASH]!
+  slot.ints[SLOT_CLICK] = (rows[ROW_BITS]! & CLICKS) === 0 ? 0 : 1
+  slot.time[0] = times[0]!
+  return REASON.VALID
+}
+
+/** Whether bytes[start, end) fits; throws when the shape does more than to say so. */
+export function isRefusedByOne(shape: RefusedShape, bytes: Uint8Array, start: number, end: number): boolean {
+  const { whole, view, value, record } = recordOf(bytes, start, end)
+  parsed.begin(record)
+  const fits = shape(whole, view, value + end - start + 1, parsed, 1)
+  if (parsed.count + parsed.ignored !== 0 || parsed.next !== record) throw new Error('a shape of invalid events has moved on')
+  return fits
+}
+
+/** A record with that value, which begins at `value` of `whole`. */
+function recordOf(bytes: Uint8Array, start: number, end: number) {
   const behind = Math.min(bytes.length, end + BEHIND_BYTES)
   const key = (end + start) % 7
   const older = (end & 1) === 1
@@ -32,29 +75,7 @@ export function shapeOne(shape: Shape, bytes: Uint8Array, start: number, end: nu
   whole.set(head)
   whole.set(bytes.subarray(start, behind), head.length)
   const view = new DataView(whole.buffer, whole.byteOffset, whole.byteLength)
-  const record = start % 5
-  parsed.count = 0
-  parsed.next = record
-  shape(whole, view, head.length + end - start + 1, parsed, 1)
-  if (parsed.count === 0) {
-    if (parsed.next !== record) throw new Error('a shape that did not fit has moved on')
-    return false
-  }
-  const { rows, times } = parsed
-  const productLength = rows[ROW_BITS]! >> LENGTH_SHIFT
-  const productAt = rows[ROW_START]!
-  if (parsed.next !== head.length + end - start + 1 || rows[ROW_RECORD] !== record) throw new Error('the record is elsewhere')
-  if (((rows[ROW_BITS]! & OLDER_BIT) !== 0) !== older) throw new Error(`older is not ${older}`)
-  for (let i = 0; i < KEY_BYTES && productLength <= KEY_BYTES; i++) {
-    const wanted = i < productLength ? whole[productAt + i] : 0
-    if (((rows[ROW_KEY + (i >> 2)]! >> ((i & 3) * 8)) & 255) !== wanted) throw new Error(`byte ${i} of the key is not ${wanted}`)
-  }
-  slot.ints[SLOT_PRODUCT_START] = productAt - head.length + start
-  slot.ints[SLOT_PRODUCT_END] = productAt - head.length + start + productLength
-  slot.ints[SLOT_PRODUCT_HASH] = rows[ROW_HASH]!
-  slot.ints[SLOT_CLICK] = (rows[ROW_BITS]! & CLICKS) === 0 ? 0 : 1
-  slot.time[0] = times[0]!
-  return true
+  return { whole, view, value: head.length, record: start % 5, older }
 }
 
 function varint(value: number): number[] {

@@ -26,6 +26,8 @@ export class TcpProxy {
   bytesPerSecond = Number.POSITIVE_INFINITY
   /** Connections made so far. */
   connections = 0
+  /** Connections for Fetch requests are forgotten before their first one comes through. */
+  forgetsFetches = false
   readonly port: number
   readonly #pairs = new Set<Pair>()
   #server: Server | undefined
@@ -113,6 +115,7 @@ export class TcpProxy {
       for await (const chunk of from as AsyncIterable<Buffer>) {
         if (first && from === pair.client) pair.fetches = chunk.length >= API_KEY_AT + 2 && chunk.readInt16BE(API_KEY_AT) === FETCH
         first = false
+        if (pair.fetches && this.forgetsFetches) pair.forgotten = true
         if (this.latencyMs > 0) await sleep(this.latencyMs)
         if (from === pair.server && Number.isFinite(this.bytesPerSecond)) await sleep((chunk.length * 1000) / this.bytesPerSecond)
         while (this.#silent || pair.forgotten) await this.#changed.promise

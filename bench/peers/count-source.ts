@@ -21,6 +21,8 @@ const source = kafkaSource({
   groupId: values.group,
   topics: values.topics.split(','),
   startFrom: 'earliest',
+  maxBatchBytes: 64 * 1024 * 1024,
+  revision: { revision: 0 },
   fetchBytesPerPartition: kafka.fetchBytesPerPartition,
   maxWaitMs: kafka.maxWait,
   sessionTimeoutMs: kafka.sessionTimeout,

@@ -1,7 +1,7 @@
 /**
- * The work of the TypeScript peers: JSON.parse, a Map of Maps, plain objects. It shares no code with the engine, has no sink, no dead
- * letters and no recovery, and still must come to the same rows: windows of 10 s, late when the window has been closed for the allowed
- * lateness by the clock of the event's own partition.
+ * The work of the TypeScript peers: JSON.parse or another decoder, a Map of Maps, plain objects. It shares no code with the engine, has no
+ * sink, no dead letters and no recovery, and still must come to the same rows: windows of 10 s, late when the window has been closed for
+ * the allowed lateness by the clock of the event's own partition.
  */
 import { writeFileSync } from 'node:fs'
 
@@ -81,10 +81,10 @@ export class MapWindows {
     this.#topics = topics
   }
 
-  /** One record, those of a partition in offset order. */
-  count(topic: string, partition: number, value: Buffer | null | undefined): void {
+  /** One record, decoded, those of a partition in offset order. */
+  count(topic: string, partition: number, decoded: Decoded | undefined): void {
     this.events++
-    const event = parse(value)
+    const event = eventOf(decoded)
     if (event === undefined) this.invalid++
     else if (!this.#task(partition).count(topic, event.product, event.click, event.time)) this.late++
   }
@@ -114,18 +114,25 @@ export class MapWindows {
   }
 }
 
-function parse(value: Buffer | null | undefined): { product: string; click: boolean; time: number } | undefined {
+/** What a decoder has made of a value. */
+export type Decoded = { readonly [name: string]: unknown }
+
+/** Undefined when it is no JSON. */
+export function decodeJson(value: Buffer | null | undefined): Decoded | undefined {
   if (value === null || value === undefined) return undefined
-  let event: Record<string, unknown>
   try {
-    event = JSON.parse(value.toString())
+    return JSON.parse(value.toString())
   } catch {
     return undefined
   }
-  const product = event.product_id ?? event.productId
-  const user = event.user_id ?? event.userId
-  const type = event.event_type ?? event.eventType
-  const time = event.timestamp
+}
+
+function eventOf(decoded: Decoded | undefined): { product: string; click: boolean; time: number } | undefined {
+  if (decoded === undefined) return undefined
+  const product = decoded.product_id ?? decoded.productId
+  const user = decoded.user_id ?? decoded.userId
+  const type = decoded.event_type ?? decoded.eventType
+  const time = decoded.timestamp
   if (typeof product !== 'string' || product === '' || typeof user !== 'string' || user === '') return undefined
   if (typeof time !== 'number' || !Number.isInteger(time) || time <= 0) return undefined
   if (type !== 'impression' && type !== 'view' && type !== 'click') return undefined

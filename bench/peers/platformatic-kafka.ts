@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util'
 import { Consumer, type Message } from '@platformatic/kafka'
-import { MapWindows } from './map-windows.ts'
+import { decodeJson, MapWindows } from './map-windows.ts'
 
 /** Records after which the windows of their last partition are looked through. */
 const CLOSE_EVERY = 8192
@@ -36,7 +36,7 @@ const stream = await consumer.consume({ topics, mode: 'earliest', autocommit: 10
 await new Promise<void>((resolve, reject) => {
   stream.on('error', reject)
   stream.on('data', ({ topic, partition, value }: Message<Buffer, Buffer>) => {
-    windows.count(topic, partition, value)
+    windows.count(topic, partition, decodeJson(value))
     if (windows.events % CLOSE_EVERY === 0) windows.closeWindows(partition)
     if (windows.events === wanted) resolve()
   })

@@ -1,25 +1,29 @@
 /**
- * A peer: what a TypeScript developer writes with kafkajs as it comes, eachBatch and MapWindows.
+ * A peer: what a TypeScript developer writes with kafkajs as it comes, eachBatch and MapWindows; values are JSON, or what
+ * @kafkajs/confluent-schema-registry makes of them (Avro by avsc), when there is a registry.
  *
- *   --brokers a,b  --topics a,b  --group g  [--rows FILE]  [--count-only]
+ *   --brokers a,b  --topics a,b  --group g  [--registry URL]  [--rows FILE]  [--count-only]
  *
  * Reads the topics up to their present ends. Prints one JSON line; with --rows writes its rows there, one JSON line each.
  */
 import { parseArgs } from 'node:util'
-import kafkajs, { type EachBatchPayload } from 'kafkajs'
-import { MapWindows } from './map-windows.ts'
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
+import kafkajs, { type EachBatchPayload, type KafkaMessage } from 'kafkajs'
+import { type Decoded, decodeJson, MapWindows } from './map-windows.ts'
 
 const { values } = parseArgs({
   options: {
     brokers: { type: 'string', default: '' },
     topics: { type: 'string', default: '' },
     group: { type: 'string', default: '' },
+    registry: { type: 'string' },
     rows: { type: 'string' },
     'count-only': { type: 'boolean', default: false },
   },
 })
 const topics = values.topics.split(',')
 const kafka = new kafkajs.Kafka({ clientId: 'stock', brokers: values.brokers.split(','), logLevel: kafkajs.logLevel.ERROR })
+const registry = values.registry === undefined ? undefined : new SchemaRegistry({ host: values.registry })
 const ends = await endOffsets()
 const windows = new MapWindows(topics)
 let joinedAt = 0
@@ -35,7 +39,8 @@ await new Promise<void>((resolve, reject) => {
     const { topic, partition, messages } = batch
     if (values['count-only']) windows.events += messages.length
     else {
-      for (const { value } of messages) windows.count(topic, partition, value)
+      if (registry === undefined) for (const { value } of messages) windows.count(topic, partition, decodeJson(value))
+      else for (const message of messages) windows.count(topic, partition, await decoded(registry, message))
       windows.closeWindows(partition)
     }
     const name = `${topic}/${partition}`
@@ -51,6 +56,10 @@ const rows = windows.finish(values.rows)
 const { events, late, invalid } = windows
 console.log(JSON.stringify({ events, late, invalid, rows, seconds }))
 await consumer.disconnect()
+
+async function decoded(by: SchemaRegistry, { value }: KafkaMessage): Promise<Decoded | undefined> {
+  return value === null ? undefined : by.decode(value).catch(() => undefined)
+}
 
 /** Of the partitions that hold anything. */
 async function endOffsets(): Promise<Map<string, number>> {

@@ -1,7 +1,7 @@
 /** Rows as RowBinary. */
 import { encodeTenant } from '../../src/products/key.ts'
 import { rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
-import { readRow } from '../../workshop/memory-run.ts'
+import { readRow } from '../../workshop/read-row.ts'
 import type { StageMaker } from '../stage.ts'
 
 const PRODUCT = Buffer.from('p-0000001')

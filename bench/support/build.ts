@@ -4,11 +4,11 @@
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { repositoryPath } from '../../workshop/child.ts'
+import { fetchedFolder } from '../../workshop/fetched-folder.ts'
 
 const run = promisify(execFile)
 const BUILD_MAX_MS = 240_000
@@ -57,16 +57,7 @@ export async function buildLibrdkafka(): Promise<Program> {
 async function cached(name: string, sources: readonly string[], build: (target: string) => Promise<void>): Promise<string> {
   const hash = createHash('sha256')
   for (const file of sources.toSorted()) hash.update(readFileSync(file))
-  const folder = join(process.env.XDG_CACHE_HOME || tmpdir(), `${name}-${hash.digest('hex').slice(0, 12)}`)
-  if (existsSync(folder)) return folder
-  const building = mkdtempSync(`${folder}.`)
-  try {
-    await build(building)
-    if (!existsSync(folder)) renameSync(building, folder)
-    return folder
-  } finally {
-    rmSync(building, { recursive: true, force: true })
-  }
+  return fetchedFolder(`${name}-${hash.digest('hex').slice(0, 12)}`, build)
 }
 
 async function demand(command: string, args: readonly string[], what: string): Promise<{ stdout: string }> {

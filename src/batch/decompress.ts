@@ -2,39 +2,42 @@
  * Decompresses the records of a batch: bytes in, bytes out. A result never shares memory with its input and lies in a buffer of an
  * OutputPool.
  *
- * What comes out is bounded (DECOMPRESSED_MAX_BYTES), so that a small hostile batch can't take all memory. Snappy and lz4 are decoded here
- * and not by a package, because the packages write past the end, or accept truncated input, without a word. Their checksums aren't read:
- * the batch's own CRC covers the compressed bytes.
+ * What comes out is bounded before memory is taken, so that a small hostile batch can't take all of it: a length in a header is not
+ * believed beyond what the codec can make of the bytes there are. Snappy and lz4 are decoded here and not by a package, because the
+ * packages write past the end, or accept truncated input, without a word. Their checksums aren't read: the batch's own CRC covers the
+ * compressed bytes.
  */
 import { CtrError } from '../errors.ts'
 import { CODEC, LZ4_STORED, XERIAL_HEADER_BYTES, XERIAL_MAGIC } from './codec.ts'
 import { gunzip, unzstd } from './inflater.ts'
-import { OutputPool } from './output-pool.ts'
-
-/** The most that one record batch may decompress to. */
-export const DECOMPRESSED_MAX_BYTES = 256 * 1024 * 1024
+import { KEPT_MAX_BYTES, OutputPool } from './output-pool.ts'
 
 const LZ4_MAGIC = 0x184d2204
 /** Up to here a copy word by word beats a call. */
 const LONG_COPY_BYTES = 128
 
+/** A copy of 3 bytes gives 64; one of 2 gives less. */
+const SNAPPY_GROWTH_MAX = 22
+/** A byte that lengthens a match gives 255. */
+const LZ4_GROWTH_MAX = 255
+
 /**
- * Decompresses the records of a batch to a buffer of `pool`. Throws CTR_KAFKA_CORRUPT_BATCH when they are damaged, too large or of an
- * unknown codec.
+ * Decompresses the records of a batch to a buffer of `pool`; undefined when they are more than `maxBytes`, for which nothing is taken.
+ * Throws CTR_KAFKA_CORRUPT_BATCH when they are damaged or of an unknown codec.
  */
-export function decompress(codec: number, bytes: Uint8Array, pool = new OutputPool()): Uint8Array {
+export function decompress(codec: number, bytes: Uint8Array, maxBytes: number, pool = new OutputPool()): Uint8Array | undefined {
   try {
     switch (codec) {
       case CODEC.none:
-        return new Uint8Array(bytes)
+        return bytes.length > maxBytes ? undefined : new Uint8Array(bytes)
       case CODEC.gzip:
-        return gunzip(bytes, pool, DECOMPRESSED_MAX_BYTES)
+        return gunzip(bytes, pool, maxBytes)
       case CODEC.snappy:
-        return unsnappy(bytes, pool)
+        return unsnappy(bytes, pool, maxBytes)
       case CODEC.lz4:
-        return unlz4(bytes, pool)
+        return unlz4(bytes, pool, maxBytes)
       case CODEC.zstd:
-        return unzstd(bytes, pool, DECOMPRESSED_MAX_BYTES)
+        return unzstd(bytes, pool, maxBytes)
       default:
         throw new RangeError(`codec ${codec} is not one of ${JSON.stringify(CODEC)}`)
     }
@@ -44,10 +47,12 @@ export function decompress(codec: number, bytes: Uint8Array, pool = new OutputPo
   }
 }
 
-function unsnappy(bytes: Uint8Array, pool: OutputPool): Uint8Array {
+function unsnappy(bytes: Uint8Array, pool: OutputPool, maxBytes: number): Uint8Array | undefined {
   const framed = bytes.length >= XERIAL_HEADER_BYTES && XERIAL_MAGIC.equals(bytes.subarray(0, XERIAL_MAGIC.length))
   if (!framed) {
-    const out = allocate(pool, snappyLength(bytes, 0, bytes.length))
+    const length = snappyLength(bytes, 0, bytes.length)
+    if (length > maxBytes) return undefined
+    const out = pool.take(length)
     return out.subarray(0, snappyBlock(bytes, 0, bytes.length, out, 0))
   }
   let size = 0
@@ -56,7 +61,8 @@ function unsnappy(bytes: Uint8Array, pool: OutputPool): Uint8Array {
     size += snappyLength(bytes, at + 4, end)
     at = end
   }
-  const out = allocate(pool, size)
+  if (size > maxBytes) return undefined
+  const out = pool.take(size)
   let written = 0
   for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
     const end = xerialBlockEnd(bytes, at)
@@ -73,12 +79,15 @@ function xerialBlockEnd(bytes: Uint8Array, at: number): number {
   return end
 }
 
+/** What a raw block says it decompresses to. */
 function snappyLength(bytes: Uint8Array, start: number, end: number): number {
   let length = 0
   for (let shift = 0, at = start; at < end && shift < 35; shift += 7, at++) {
     const byte = bytes[at]!
     length += (byte & 127) * 2 ** shift
-    if (byte < 128) return length
+    if (byte >= 128) continue
+    if (length > (end - start) * SNAPPY_GROWTH_MAX) throw new RangeError(`snappy: ${end - start} bytes can't become ${length}`)
+    return length
   }
   throw new RangeError('snappy: no length')
 }
@@ -126,7 +135,7 @@ function snappyBlock(bytes: Uint8Array, start: number, end: number, out: Buffer,
   return to
 }
 
-function unlz4(bytes: Uint8Array, pool: OutputPool): Uint8Array {
+function unlz4(bytes: Uint8Array, pool: OutputPool, maxBytes: number): Uint8Array | undefined {
   const view = viewOf(bytes)
   if (bytes.length < 7 || view.getUint32(0, true) !== LZ4_MAGIC) throw new RangeError('lz4: not a frame')
   const flags = bytes[4]!
@@ -145,10 +154,12 @@ function unlz4(bytes: Uint8Array, pool: OutputPool): Uint8Array {
     const length = word & ~LZ4_STORED
     at += 4 + length + checksumBytes
     if (at > bytes.length || length > blockMaxBytes) throw new RangeError('lz4: a block reaches past the end')
-    // A sequence adds at most 255 bytes per byte read, so that a small frame can't ask for much.
-    bound += word >= LZ4_STORED ? length : Math.min(blockMaxBytes, length * 255)
+    bound += word >= LZ4_STORED ? length : Math.min(blockMaxBytes, length * LZ4_GROWTH_MAX)
   }
-  const out = allocate(pool, bound)
+  // The bound is far above what most blocks become: for a large one it is worth a look at every length.
+  if (bound > Math.min(KEPT_MAX_BYTES, maxBytes)) bound = lz4FrameSize(bytes, view, blocksAt, checksumBytes)
+  if (bound > maxBytes) return undefined
+  const out = pool.take(bound)
   const into = viewOf(out)
   let to = 0
   for (at = blocksAt; ; ) {
@@ -160,6 +171,43 @@ function unlz4(bytes: Uint8Array, pool: OutputPool): Uint8Array {
     else to = lz4Block(bytes, view, at, at + length, out, into, to, Math.min(to + blockMaxBytes, bound))
     at += length + checksumBytes
   }
+}
+
+/** What the blocks of a frame, whose ends are known to be true, become, if they are not damaged. */
+function lz4FrameSize(bytes: Uint8Array, view: DataView, blocksAt: number, checksumBytes: number): number {
+  let size = 0
+  for (let at = blocksAt; ; ) {
+    const word = view.getUint32(at, true)
+    if (word === 0) return size
+    at += 4
+    const length = word & ~LZ4_STORED
+    size += word >= LZ4_STORED ? length : lz4BlockSize(bytes, at, at + length)
+    at += length + checksumBytes
+  }
+}
+
+/** The lengths of a block's literals and matches, added up. */
+function lz4BlockSize(bytes: Uint8Array, start: number, end: number): number {
+  let size = 0
+  for (let at = start; at < end; ) {
+    const token = bytes[at++]!
+    let literals = token >>> 4
+    if (literals === 15) {
+      let more = 255
+      for (; more === 255 && at < end; at++) literals += more = bytes[at]!
+    }
+    size += literals
+    at += literals
+    if (at >= end) return size
+    at += 2
+    let length = (token & 15) + 4
+    if (length === 19) {
+      let more = 255
+      for (; more === 255 && at < end; at++) length += more = bytes[at]!
+    }
+    size += length
+  }
+  return size
 }
 
 /** Decodes one block to out from `from`, at most up to `stop`; returns where it ends. Matches may reach back into earlier blocks. */
@@ -221,9 +269,4 @@ function copyBack(out: Buffer, into: DataView, to: number, back: number, length:
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength)
-}
-
-function allocate(pool: OutputPool, size: number): Buffer {
-  if (size > DECOMPRESSED_MAX_BYTES) throw new RangeError(`${size} bytes decompressed, at most ${DECOMPRESSED_MAX_BYTES} are allowed`)
-  return pool.take(size)
 }

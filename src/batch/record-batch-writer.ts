@@ -1,6 +1,6 @@
 /**
- * Writes Kafka record batches (record-batch.ts has their layout) in place: no object per record. Attributes of a record are 0, and it has
- * no headers.
+ * Writes Kafka record batches (record-batch.ts has their layout) in place: no object per record. Attributes of a record are 0, and all
+ * records have the same headers, by default none.
  *
  * Protocol: begin, then reserve (and fill keyAt, valueAt) or append for each record, then finish; several batches may stand back to back
  * in `bytes`. "Full" is a return value; a record too big for an empty buffer makes the buffer grow. `bytes` may be replaced by begin,
@@ -30,9 +30,10 @@ import {
   PRODUCER_ID_AT,
 } from './record-batch.ts'
 
-/** The most that a record takes besides its key and value: length, attributes, two deltas, two lengths, header count. */
-const RECORD_OVERHEAD_BYTES = 5 + 1 + 10 + 5 + 5 + 5 + 1
+/** The most that a record takes besides its key, value and headers: length, attributes, two deltas, two lengths. */
+const RECORD_OVERHEAD_BYTES = 5 + 1 + 10 + 5 + 5 + 5
 const TWO_32 = 0x1_0000_0000
+const NO_HEADERS = Uint8Array.of(0)
 
 export class RecordBatchWriter {
   bytes: Buffer
@@ -46,6 +47,8 @@ export class RecordBatchWriter {
   producerId = -1
   producerEpoch = -1
   baseSequence = -1
+  /** What stands behind every value: how many headers, and the headers, as a record has them. */
+  headers: Uint8Array = NO_HEADERS
 
   #view: DataView
   #start = 0
@@ -84,7 +87,8 @@ export class RecordBatchWriter {
 
   /** Appends a record's frame; the caller fills keyBytes at keyAt and valueBytes at valueAt. A length of -1 is null. False when full. */
   reserve(timestamp: number, keyBytes: number, valueBytes: number): boolean {
-    const most = RECORD_OVERHEAD_BYTES + keyBytes + valueBytes
+    const { headers } = this
+    const most = RECORD_OVERHEAD_BYTES + headers.length + keyBytes + valueBytes
     if (this.#at + most > this.bytes.length) {
       if (this.count > 0 || this.#start > 0) return false
       this.#grow(this.#at + most)
@@ -97,7 +101,8 @@ export class RecordBatchWriter {
     const offsetDelta = this.offsetDelta++
     this.count++
     const payload = Math.max(keyBytes, 0) + Math.max(valueBytes, 0)
-    const length = 2 + payload + varintSize(delta) + varintSize(offsetDelta) + varintSize(keyBytes) + varintSize(valueBytes)
+    const sizes = varintSize(delta) + varintSize(offsetDelta) + varintSize(keyBytes) + varintSize(valueBytes)
+    const length = 1 + payload + sizes + headers.length
     const bytes = this.bytes
     let at = writeVarint(bytes, this.#at, length)
     bytes[at++] = 0
@@ -109,7 +114,7 @@ export class RecordBatchWriter {
     at = writeVarint(bytes, at, valueBytes)
     this.valueAt = at
     if (valueBytes > 0) at += valueBytes
-    bytes[at++] = 0
+    for (let i = 0; i < headers.length; i++) bytes[at++] = headers[i]!
     this.#at = at
     return true
   }

@@ -161,3 +161,12 @@ export function offsetOf(bytes: Uint8Array, at: number, baseOffset: number): num
   const timestampAt = at + varintSize(bytes, at) + 1
   return baseOffset + varint(bytes, timestampAt + varintSize(bytes, timestampAt))
 }
+
+/**
+ * How many records of a batch lie at or above `position`, if none was compacted away below it. The header's count is not believed beyond
+ * the offsets that the batch takes up: a forged one would put into the ledger what was never there.
+ */
+export function recordsFrom({ count, baseOffset, lastOffset }: BatchHeader, position: number): number {
+  const offsets = lastOffset + 1 - Math.max(baseOffset, position)
+  return count > 0 && count < offsets ? count : offsets
+}

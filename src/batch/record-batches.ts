@@ -6,6 +6,7 @@
  * which the broker lists, to its abort marker. The last batch may be cut off by the fetch size, the first one never is: a broker returns at
  * least one whole batch. So a first batch that doesn't fit is damaged, and any other is left for the next fetch.
  */
+import { oldFormatOf } from './old-messages.ts'
 import {
   ATTRIBUTES_AT,
   BASE_OFFSET_AT,
@@ -50,6 +51,8 @@ export interface Walk {
 export interface CorruptBatch {
   readonly offset: number
   readonly reason: string
+  /** It is a message of this format, of Kafka before 0.11, which can't be unpacked (old-messages.ts). */
+  readonly oldFormat: 0 | 1 | undefined
   readonly nextOffset: number | undefined
   /** Its bytes, as far as they can be told from what follows. */
   readonly start: number
@@ -117,16 +120,19 @@ function faultOf(bytes: Buffer, at: number, end: number): string | undefined {
   if (magic !== MAGIC) return `magic byte ${magic} instead of ${MAGIC}`
   const length = bytes.readInt32BE(at + LENGTH_AT)
   if (length < BATCH_HEADER_BYTES - BATCH_PREFIX_BYTES || at + BATCH_PREFIX_BYTES + length > end) return `impossible length ${length}`
+  const delta = bytes.readInt32BE(at + LAST_OFFSET_DELTA_AT)
+  if (delta < 0) return `impossible last offset, ${-delta} before its first one`
   return undefined
 }
 
 function corruptBatch(bytes: Buffer, at: number, end: number, reason: string): CorruptBatch {
-  if (end - at < BATCH_PREFIX_BYTES) return { offset: -1, reason, nextOffset: undefined, start: at, end }
+  const oldFormat = oldFormatOf(bytes, at, end)
+  if (end - at < BATCH_PREFIX_BYTES) return { offset: -1, reason, oldFormat, nextOffset: undefined, start: at, end }
   const offset = readLong(bytes, at + BASE_OFFSET_AT)
   const next = at + BATCH_PREFIX_BYTES + bytes.readInt32BE(at + LENGTH_AT)
   const found = next > at && next < end && faultOf(bytes, next, end) === undefined
-  if (!found) return { offset, reason, nextOffset: undefined, start: at, end }
-  return { offset, reason, nextOffset: readLong(bytes, next + BASE_OFFSET_AT), start: at, end: next }
+  if (!found) return { offset, reason, oldFormat, nextOffset: undefined, start: at, end }
+  return { offset, reason, oldFormat, nextOffset: readLong(bytes, next + BASE_OFFSET_AT), start: at, end: next }
 }
 
 /** Which producers are, at the batch walked over, inside a transaction that was aborted. */

@@ -6,6 +6,7 @@
  *
  * where lengths and the count are zigzag varints; a length of -1 means null.
  */
+import { LIMITS } from '../config/limits.ts'
 import { type BatchHeader, varint, varintSize, varlong } from './record-batch.ts'
 
 /** Bytes are views of the record. */
@@ -16,6 +17,9 @@ export interface RecordEnvelope {
   /** ms: the broker's when the batch has its append time. */
   readonly timestamp: number
 }
+
+/** Stands for the headers beyond LIMITS.headersMax; its value says how many the record counts, in digits. */
+export const HEADERS_LEFT_OUT = 'ctr-headers-left-out'
 
 /** Of the record at `at`, whose lengths locateRecord has found to be true. Headers that run past the record end where they do. */
 export function readEnvelope(bytes: Uint8Array, at: number, header: BatchHeader): RecordEnvelope {
@@ -39,6 +43,10 @@ export function readEnvelope(bytes: Uint8Array, at: number, header: BatchHeader)
   span(int())
   const headers: [string, Uint8Array | null][] = []
   for (let left = p < end ? int() : 0; left > 0 && p < end; left--) {
+    if (headers.length === LIMITS.headersMax) {
+      headers.push([HEADERS_LEFT_OUT, Buffer.from(String(left))])
+      break
+    }
     const name = span(int())
     if (name === null || p >= end) break
     const value = span(int())

@@ -10,6 +10,7 @@
  */
 import { assert } from '../assert.ts'
 import type { LowWaterMark } from '../source/source.ts'
+import type { MarkFacts } from '../window/facts.ts'
 import type { Partition } from '../window/partition.ts'
 import type { Task } from '../window/task.ts'
 
@@ -55,10 +56,23 @@ export function sameMarks(a: readonly LowWaterMark[], b: readonly LowWaterMark[]
         mark.topicIndex === other.topicIndex &&
         mark.partition === other.partition &&
         mark.offset === other.offset &&
-        mark.maxEventTime === other.maxEventTime
+        mark.maxEventTime === other.maxEventTime &&
+        sameFacts(mark.facts, other.facts)
       )
     })
   )
+}
+
+function sameFacts(a: MarkFacts = {}, b: MarkFacts = {}): boolean {
+  const keys = [
+    'topicId',
+    'remade',
+    'orphansUntil',
+    'idleSince',
+    'candidates',
+    'windowsFrom',
+  ] as const satisfies readonly (keyof MarkFacts)[]
+  return keys.every((key) => a[key] === b[key])
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  *   begin      facts of the cut; copies may have come before
  *   copies     one from each worker → objects are encoded and written, while main waits for ClickHouse and the dead letters
- *   complete   objects written → manifest written; behind it, what has expired is removed
+ *   complete   objects written → what is referred to again is there still → manifest written; behind it, what has expired is removed
  *
  * A failure anywhere fails that checkpoint only. Objects without a manifest are left to retention.ts.
  *
@@ -13,7 +13,8 @@
 import { assert } from '../assert.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
-import type { ObjectStore } from '../store/object-store.ts'
+import type { ObjectStore, StoredObject } from '../store/object-store.ts'
+import { type Claim, claimName, dropClaims } from './claims.ts'
 import {
   checkpointId,
   encodeManifest,
@@ -21,13 +22,15 @@ import {
   manifestKey,
   type ObjectReference,
   objectKey,
+  objectsPrefix,
   type StateRules,
   type StoredManifest,
 } from './manifest.ts'
 import { removeExpired } from './retention.ts'
+import { STOP_SAVEPOINT } from './selection.ts'
 import type { WorkerCopy } from './snapshot.ts'
 import { encodeTask, ObjectOutput } from './task-object.ts'
-import type { Cut, TaskCut, Written } from './writer.ts'
+import { type Cut, NotWritten, type TaskCut, type Written } from './writer.ts'
 
 export interface BookOptions {
   readonly group: string
@@ -78,7 +81,7 @@ export class Book {
   /** Objects of the last complete checkpoint: the next one may refer to them. */
   #held: ReadonlySet<string> = new Set()
   /** The last complete checkpoint behind which nothing was removed yet, and the removing that is under way. */
-  #retireUpTo: number | undefined
+  #retireUpTo: { readonly number: number; readonly objects: readonly StoredObject[] | undefined } | undefined
   #retiring: Promise<void> | undefined
   /** What the last removing found no manifest referring to. */
   #loose: ReadonlySet<string> = new Set()
@@ -116,12 +119,13 @@ export class Book {
     if (page?.cut.number !== number) throw givenUp(number)
     const objects = await page.objects
     const id = this.#idOf(page.cut)
+    const listed = await this.#alone(page.life.signal, () => this.#lookAtObjects(objects, page.life.signal))
     await this.#alone(page.life.signal, () => this.#writeManifest(page, id, objects))
     const pausedMs = Math.max(0, ...(this.#copies.get(number) ?? []).map((copy) => copy.pausedMs))
     const known = objects.flatMap(({ object }) => object ?? [])
     this.#held = new Set(known.map(({ key }) => key))
     if (this.#page === page) this.#forget(number + 1)
-    this.#retire(number)
+    this.#retire(number, listed)
     return {
       id,
       objects: objects.map(({ task, object }) => ({ task, object })),
@@ -171,6 +175,21 @@ export class Book {
     return writing
   }
 
+  /**
+   * What is referred to again must be there still: somebody may have emptied the store. One listing, which the removing behind it uses as
+   * well; none when everything was written just now.
+   */
+  async #lookAtObjects(objects: readonly TaskWritten[], signal: AbortSignal): Promise<readonly StoredObject[] | undefined> {
+    if (objects.every(({ object, written }) => object === null || written)) return undefined
+    const store = await this.#open()
+    const listed = await store.list(objectsPrefix(this.#options.group), signal)
+    const sizes = new Map(listed.map(({ key, bytes }) => [key, bytes]))
+    const tasks = objects.flatMap(({ task, object }) => (object === null || sizes.get(object.key) === object.bytes ? [] : [task]))
+    if (tasks.length === 0) return listed
+    const message = `checkpoint.storage ${store.place}: what was written of task ${tasks.join(', ')} is gone (was it emptied?)`
+    throw new NotWritten({ kind: 'missing', tasks }, message)
+  }
+
   async #writeManifest({ cut, life: { signal } }: Page, id: string, objects: readonly TaskWritten[]): Promise<void> {
     const { group, writer, rules } = this.#options
     const tasks = cut.tasks.map(({ copied, ...facts }) => {
@@ -180,18 +199,21 @@ export class Book {
     const key = manifestKey(manifest)
     const store = await this.#open()
     signal.throwIfAborted()
+    const claim = claimOf(manifest)
+    const claimed = claim && (await claimName(store, claim, this.#options.now(), signal))
     const unsure = this.#unsure
     this.#unsure = cut.number
     if (!(await store.put(key, encodeManifest(manifest), { ifAbsent: true, signal }))) {
+      if (claimed !== undefined) await dropClaims(store, claimed, this.#options.now())
       throw new CtrError('CTR_CHECKPOINT_STORE', `checkpoint.storage ${store.place}: ${key} is there already, written by somebody else`)
     }
     this.#unsure = unsure
   }
 
   /** Removes what has expired now that checkpoint `number` is there. Nobody waits for it; a failure is only warned about. */
-  #retire(number: number): void {
+  #retire(number: number, objects: readonly StoredObject[] | undefined): void {
     if (this.#lowest === Number.POSITIVE_INFINITY) return // the book is closed
-    this.#retireUpTo = number
+    this.#retireUpTo = { number, objects }
     this.#retiring ??= this.#removeExpired()
   }
 
@@ -199,9 +221,9 @@ export class Book {
     const { group, writerId, retain, now, warn } = this.#options
     const holds = (key: string) => this.#held.has(key) || this.#page?.cut.tasks.some(({ object }) => object?.key === key) === true
     try {
-      for (let number = this.#retireUpTo; number !== undefined; number = this.#retireUpTo) {
+      for (let upTo = this.#retireUpTo; upTo !== undefined; upTo = this.#retireUpTo) {
         this.#retireUpTo = undefined
-        const own = { writerId, number, after: this.#unsure, loose: this.#loose, holds }
+        const own = { writerId, ...upTo, after: this.#unsure, loose: this.#loose, holds }
         try {
           const gone = await removeExpired(await this.#open(), group, retain, now(), own, this.#known)
           this.#loose = gone.loose
@@ -269,6 +291,12 @@ export class Book {
     })
     return this.#store
   }
+}
+
+/** The savepoint of a stop may be taken again and again. */
+function claimOf({ group, savepoint, id, tasks }: Manifest): Claim | undefined {
+  if (savepoint === null || savepoint === STOP_SAVEPOINT) return undefined
+  return { group, name: savepoint, id, tasks: tasks.map(({ task }) => task) }
 }
 
 const givenUp = (number: number) => new CtrError('CTR_CHECKPOINT_FAILED', `checkpoint ${number} was given up`)

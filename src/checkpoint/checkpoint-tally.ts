@@ -11,6 +11,8 @@ export interface CheckpointStats {
   readonly completed: number
   readonly failures: number
   readonly durationSeconds: HistogramStats
+  /** Of the last complete one, null before the first. */
+  readonly lastId: string | null
   /** Of the last complete one; cells are live (product, window) pairs. */
   readonly bytes: number
   readonly cells: number
@@ -59,6 +61,7 @@ export class CheckpointTally {
       completed: this.#completed,
       failures: this.#failures,
       durationSeconds: { bounds: DURATION_BOUNDS, counts: [...this.#counts], sum: this.#sum },
+      lastId: this.#last?.id ?? null,
       bytes: this.#last?.bytes ?? 0,
       cells: this.#last?.cells ?? 0,
       pausedSeconds: (this.#last?.pausedMs ?? 0) / 1000,

@@ -10,7 +10,7 @@ import { openStore } from '../store/open-store.ts'
 import { Book } from './book.ts'
 import type { StateRules } from './manifest.ts'
 import { buffersOf, type WorkerCopy } from './snapshot.ts'
-import type { Cut, Written } from './writer.ts'
+import { type Cut, type Excuse, NotWritten, type Written } from './writer.ts'
 
 /** The thread's workerData. */
 export interface CheckpointThreadData {
@@ -33,6 +33,7 @@ export type CheckpointOrder =
 export type CheckpointReport =
   | { readonly kind: 'written'; readonly number: number; readonly written: Written }
   | { readonly kind: 'failed'; readonly number: number; readonly code: CtrErrorCode; readonly message: string; readonly retriable: boolean }
+  | { readonly kind: 'excused'; readonly number: number; readonly excuse: Excuse; readonly message: string }
   | { readonly kind: 'warning'; readonly message: string }
 
 const port = parentPort
@@ -69,6 +70,7 @@ async function complete(number: number): Promise<void> {
   try {
     report({ kind: 'written', number, written: await book.complete(number) })
   } catch (error) {
+    if (error instanceof NotWritten) return report({ kind: 'excused', number, excuse: error.excuse, message: error.message })
     if (!(error instanceof CtrError)) throw error
     report({ kind: 'failed', number, code: error.code, message: error.message, retriable: error.retriable })
   }

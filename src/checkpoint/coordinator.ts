@@ -8,7 +8,7 @@
  *
  * One barrier at a time, one checkpoint at a time. A checkpoint that fails or takes too long is counted, logged and tried again at its next
  * turn; after more than tolerableFailures in a row the run fails. A task in which nothing was counted since it was last written is referred
- * to again, not written.
+ * to again, not written; when what it was written to is not there any more, the checkpoint is taken again at once, with that task.
  */
 import type { Clock } from '../clock.ts'
 import { CtrError } from '../errors.ts'
@@ -20,7 +20,7 @@ import { assertMarks, Barriers, sameMarks } from './barriers.ts'
 import { type CheckpointStats, CheckpointTally } from './checkpoint-tally.ts'
 import { factsOf } from './facts.ts'
 import type { ObjectReference } from './manifest.ts'
-import type { CheckpointWriter, TaskCut, Written } from './writer.ts'
+import { type CheckpointWriter, NotWritten, type TaskCut, type Written } from './writer.ts'
 
 /** When checkpoints are taken and given up, ms; see the configuration. */
 export interface CheckpointPolicy {
@@ -66,6 +66,7 @@ interface Log {
 /** What a task was when its panes were last written or read. */
 interface Known {
   readonly partitions: readonly Partition[]
+  readonly positions: readonly number[]
   readonly counted: number
   readonly object: ObjectReference | null
 }
@@ -91,6 +92,8 @@ export class Coordinator {
   /** Offset of a partition's low-water mark at the last barrier. */
   readonly #markedAt = new WeakMap<Partition, number>()
   #committed: readonly LowWaterMark[] = []
+  /** Where a start would go on: behind the last complete checkpoint, or without any at the mark. */
+  readonly #safeAt = new WeakMap<Partition, number>()
   #barrier: Promise<unknown> | undefined
   #checkpoint: Promise<unknown> | undefined
   #commitAt: number
@@ -108,6 +111,16 @@ export class Coordinator {
     return this.tally.stats(this.#options.monotonic())
   }
 
+  /** Marks of this run are with the group: the next start goes on from where this one has begun. */
+  get hasCommitted(): boolean {
+    return this.#committed.length > 0
+  }
+
+  /** Where a start goes on with the partition if this process dies now; undefined while nothing is safe. */
+  safeOffset(partition: Partition): number | undefined {
+    return this.#safeAt.get(partition)
+  }
+
   /** The sink has seen barrier `number` through. */
   acknowledge(number: number): void {
     this.#barriers.acknowledge(number)
@@ -118,6 +131,11 @@ export class Coordinator {
     this.#known.delete(task)
     if (object === undefined) this.#restored.delete(task)
     else this.#restored.set(task, object)
+  }
+
+  /** The next checkpoint is due now: something is in memory that no offset gives again. */
+  soon(): void {
+    if (this.#options.checkpoints !== undefined) this.#checkpointAt = this.#options.monotonic()
   }
 
   /** Does what is due, without waiting for it. Rejects when the run can't go on. */
@@ -162,8 +180,21 @@ export class Coordinator {
     return acting.then(() => {})
   }
 
-  /** A checkpoint from its barrier to its manifest; the failure it ended in, if it isn't one too many. */
-  #attempt({ writer, policy }: Keeping, savepoint: string | null): Promise<Written | CtrError> {
+  /** A checkpoint, and a second one when what the first refers to is not there; the failure it ended in, if it isn't one too many. */
+  async #attempt(keeping: Keeping, savepoint: string | null): Promise<Written | CtrError> {
+    const ended = await this.#attemptOnce(keeping, savepoint, false)
+    if (!(ended instanceof NotWritten) || ended.excuse.kind !== 'missing') return ended
+    for (const task of ended.excuse.tasks) {
+      this.#known.delete(task)
+      this.#restored.delete(task)
+    }
+    this.#options.log.warn({ tasks: ended.excuse.tasks }, `${ended.message}; it is written again`)
+    while (this.#barrier !== undefined || this.#checkpoint !== undefined) await Promise.allSettled([this.#barrier, this.#checkpoint])
+    return this.#attemptOnce(keeping, savepoint, true)
+  }
+
+  /** From its barrier to its manifest. `again`: that something is missing is no excuse any more. */
+  #attemptOnce({ writer, policy }: Keeping, savepoint: string | null, again: boolean): Promise<Written | CtrError> {
     const { monotonic } = this.#options
     const begun = monotonic()
     const number = this.#barriers.next
@@ -181,6 +212,7 @@ export class Coordinator {
       .catch((error: unknown) => {
         if (fatal !== undefined) throw fatal.reason
         writer.abandon(number)
+        if (error instanceof NotWritten && !(again && error.excuse.kind === 'missing')) return error
         return this.#failed(number, policy.tolerableFailures, error)
       })
       .finally(() => {
@@ -225,6 +257,9 @@ export class Coordinator {
       const at = known?.get(task)
       if (at !== undefined) this.#known.set(task, { ...at, object })
     }
+    for (const { partitions, positions } of known?.values() ?? []) {
+      for (const [i, partition] of partitions.entries()) this.#safeAt.set(partition, positions[i] ?? 0)
+    }
     const { monotonic, log } = this.#options
     const ms = Math.round(monotonic() - begun)
     this.tally.completed(written, ms, monotonic())
@@ -255,7 +290,20 @@ export class Coordinator {
     const { marks, ledger, windows } = notes
     if (ledger.length + windows.length > 0) await writeLedger(ledger, windows)
     if (marks.length === 0 || sameMarks(marks, this.#committed)) return
-    if (await commit(marks)) this.#committed = marks
+    if (!(await commit(marks))) return
+    this.#committed = marks
+    if (checkpoints === undefined) this.#noteMarks(marks)
+  }
+
+  #noteMarks(marks: readonly LowWaterMark[]): void {
+    for (const { partitions } of this.#options.tasks()) {
+      for (const partition of partitions) {
+        const same = ({ topicIndex, partition: number }: LowWaterMark) =>
+          topicIndex === partition.topicIndex && number === partition.partition
+        const mark = marks.find(same)
+        if (mark !== undefined) this.#safeAt.set(partition, mark.offset)
+      }
+    }
   }
 
   #note(withLedger: boolean, all: boolean): CutNotes {
@@ -270,13 +318,13 @@ export class Coordinator {
   #ledgerRows(): LedgerRow[] {
     const rows: LedgerRow[] = []
     for (const task of this.#options.tasks()) {
-      for (const partition of task.partitions) {
+      for (const partition of [...task.former, ...task.partitions]) {
         const totals = partition.totals()
         if (totals.read === 0 || this.#ledgerAt.get(partition) === partition.position) continue
         this.#ledgerAt.set(partition, partition.position)
         const deadLettered = sumLeftBy(totals, 'deadLetters')
-        const maxEventTime = Number.isFinite(partition.maxEventTime) ? partition.maxEventTime : undefined
-        const topic = this.#options.topics[partition.topicIndex] ?? ''
+        const topic = ledgerName(this.#options.topics[partition.topicIndex] ?? '', partition)
+        const { approximateTime: maxEventTime } = partition
         rows.push({ topic, partition: partition.partition, last: partition.position - 1, totals, deadLettered, maxEventTime })
       }
     }
@@ -314,16 +362,22 @@ export class Coordinator {
   #knownNow(): Map<number, Known> {
     const now = new Map<number, Known>()
     for (const task of this.#options.tasks()) {
-      now.set(task.task, { partitions: [...task.partitions], counted: countedIn(task), object: null })
+      const positions = task.partitions.map(({ position }) => position)
+      now.set(task.task, { partitions: [...task.partitions], positions, counted: countedIn(task), object: null })
     }
     return now
   }
+}
+
+/** A topic that was made again has a ledger of its own, under its id; no topic's name holds this sign. */
+function ledgerName(topic: string, { remade, topicId = '' }: Partition): string {
+  return remade === 0 ? topic : `${topic}#${topicId}`
 }
 
 function countedIn({ partitions }: Task): number {
   return partitions.reduce((sum, { counted }) => sum + counted, 0)
 }
 
-function hasOpenWindows({ partitions }: Task): boolean {
-  return partitions.some(({ windows }) => windows.size > 0)
+function hasOpenWindows({ partitions, orphans }: Task): boolean {
+  return orphans.size > 0 || partitions.some(({ windows }) => windows.size > 0)
 }

@@ -51,17 +51,24 @@ async function windowsOf(store: ObjectStore, { tasks }: Selection, task: number)
   const selected: SelectedTask | undefined = tasks.find(({ entry }) => entry.task === task)
   if (selected === undefined || selected.entry.object === null) return windows
   const decoded = await readObject(store, selected.entry.object)
-  for (const { start, end, products, impressions, clicks } of openPanes(decoded, selected.entry)) {
+  for (const pane of openPanes(decoded, selected.entry)) {
     const cells = new Map<string, Counts>()
     let sum: Counts = [0, 0]
-    for (const [i, product] of products.entries()) {
-      const counts: Counts = [impressions[i] ?? 0, clicks[i] ?? 0]
-      cells.set(productOf(decoded, product), counts)
-      sum = [sum[0] + counts[0], sum[1] + counts[1]]
+    for (const { products, impressions, clicks } of [pane, ...(pane.corrections ?? [])]) {
+      for (const [i, product] of products.entries()) {
+        const name = productOf(decoded, product)
+        const counts: Counts = [impressions[i] ?? 0, clicks[i] ?? 0]
+        cells.set(name, plus(cells.get(name) ?? [0, 0], counts))
+        sum = plus(sum, counts)
+      }
     }
-    windows.set(end, { start, end, sum, cells })
+    windows.set(pane.end, { start: pane.start, end: pane.end, sum, cells })
   }
   return windows
+}
+
+function plus(a: Counts, b: Counts): Counts {
+  return [a[0] + b[0], a[1] + b[1]]
 }
 
 function changed(a: ReadonlyMap<string, Counts>, b: ReadonlyMap<string, Counts>): ProductDifference[] {

@@ -1,7 +1,7 @@
 /** Tasks as the plain facts of a manifest. */
 
-import type { PartitionFacts, TaskFacts } from '../window/facts.ts'
-import type { Partition } from '../window/partition.ts'
+import type { PartitionFacts, TaskFacts, WindowFacts } from '../window/facts.ts'
+import type { OpenWindow, Partition } from '../window/partition.ts'
 import type { Task } from '../window/task.ts'
 
 /** A task as it stands now; `topics` by topic index. */
@@ -10,16 +10,38 @@ export function factsOf(time: Task, topics: readonly string[]): TaskFacts {
     task: time.task,
     lineage: time.incarnation === 0 ? undefined : time.incarnation,
     published: finite(time.published),
-    partitions: time.partitions.map((partition) => partitionFacts(partition, topics[partition.topicIndex] ?? '')),
+    partitions: time.partitions.map((partition) => {
+      const facts = partitionFacts(partition, topics[partition.topicIndex] ?? '')
+      return time.windows.byZone
+        ? { ...facts, windows: facts.windows.map((window) => ({ ...window, start: time.windows.startOf(window.end) })) }
+        : facts
+    }),
+    orphans: time.orphans.size === 0 ? undefined : [...time.orphans.values()],
   }
 }
 
 function partitionFacts(state: Partition, topic: string): PartitionFacts {
-  const windows = [...state.windows].map(([end, { offset, maxEventTime, events, totals }]) => {
-    return { end, offset, maxEventTime: finite(maxEventTime), events, totals }
-  })
-  const { partition, position } = state
-  return { topic, partition, position, maxEventTime: finite(state.maxEventTime), totals: state.totals(), windows }
+  const { partition, position, maxEventTime, idleSince, topicId, remade } = state
+  return {
+    topic,
+    partition,
+    topicId,
+    remade: remade === 0 ? undefined : remade,
+    position,
+    maxEventTime: finite(maxEventTime),
+    candidates: state.candidates.textAt(state.events, maxEventTime),
+    idleSince,
+    totals: state.totals(),
+    windows: [...state.windows].map(([end, window]) => windowFacts(state, end, window)),
+  }
+}
+
+function windowFacts(state: Partition, end: number, window: OpenWindow): WindowFacts {
+  const { first, offset, maxEventTime, candidates, events, partly, totals } = window
+  const facts = { end, offset, maxEventTime: finite(maxEventTime), candidates, events, partly: partly && [...partly], totals }
+  if (offset === Number.POSITIVE_INFINITY) return { ...facts, offset: first, released: true }
+  const ageEvents = state.isFar(window.start) ? state.events - window.eventsBefore : undefined
+  return { ...facts, first: first < offset ? first : undefined, ageEvents }
 }
 
 function finite(time: number): number | null {

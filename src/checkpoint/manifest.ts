@@ -9,14 +9,17 @@
  *   <group>/objects/<task>/<id>.ctr           panes and products of a task (task-object.ts)
  *   <group>/checkpoints/<id>.json             manifests
  *   <group>/savepoints/<name>/<id>.json
+ *   <group>/schemas/…                         what a schema registry has said (src/registry/kept-schemas.ts)
  *   id = <epoch ms, 13 digits>-<writer, 8 hex digits>-<number>; sorts by time
  */
 import { crc32 } from 'node:zlib'
-import { z } from 'zod'
 import { assert } from '../assert.ts'
+import { CALENDAR_UNITS, type Calendar, WEEKDAYS } from '../config/calendar.ts'
+import { LIMITS } from '../config/limits.ts'
 import { CtrError } from '../errors.ts'
+import { shape, shaped } from '../shape.ts'
 import type { ObjectStore, StoredObject } from '../store/object-store.ts'
-import type { TaskFacts } from '../window/facts.ts'
+import { CANDIDATES_TEXT, type OrphanFacts, type PartitionFacts, type TaskFacts, type WindowFacts } from '../window/facts.ts'
 import type { LedgerTotals } from '../window/ledger.ts'
 
 /** Where a task's panes and products are. */
@@ -38,10 +41,21 @@ export interface TaskEntry extends TaskFacts {
 export interface StateRules {
   readonly windowType: string
   readonly windowSize: number
+  /** Absent where windows have none. */
+  readonly windowSlide?: number | undefined
+  readonly windowOffset?: number | undefined
+  readonly calendar?: Calendar | undefined
+  /** By which version of the time zones its windows lie where they do. */
+  readonly tzdata?: string | undefined
   readonly outOfOrderness: number
   readonly allowedLateness: number
   readonly topics: readonly string[]
   readonly tenant: string
+  /** See RevisionRule; absent in what was written before there was one. */
+  readonly revision?: number | undefined
+  readonly revisionFrom?: number | undefined
+  /** What the configuration says of events, by topic; absent in what was written before it said anything. */
+  readonly events?: { readonly [topic: string]: object } | undefined
 }
 
 export interface Manifest {
@@ -66,62 +80,84 @@ export interface ObjectFacts extends TaskFacts {
   readonly writer: string
 }
 
-const count = z.int().min(0)
-const eventTime = z.int().nullable()
+const { int, text, flag, oneOf, anything, optional, nullable, list, record, object } = shape
+const count = int(0)
+const eventTime = nullable(int())
+const named = text(/./s)
 const ID = /^\d{13}-[0-9a-f]{8}-\d+$/
 
 /** Terms of the ledger that this version doesn't know are entries of `invalid`, so they are kept; see ledger.ts. */
-const totals: z.ZodType<LedgerTotals> = z.object({
-  first: count,
-  read: count,
-  counted: count,
-  late: count,
-  invalid: z.record(z.string(), count),
+const totals = object<LedgerTotals>({ first: count, read: count, counted: count, late: count, invalid: record(count) })
+const candidates = optional(text(CANDIDATES_TEXT))
+/** A place without a correction is 0. */
+const partly = optional(list(count, LIMITS.windowsPerEventMax))
+const windowFacts = object<WindowFacts>({
+  end: int(),
+  start: optional(int()),
+  offset: count,
+  maxEventTime: eventTime,
+  candidates,
+  events: count,
+  partly,
+  totals,
+  first: optional(count),
+  released: optional(flag()),
+  ageEvents: optional(count),
 })
-const windowFacts = z.object({ end: z.int(), offset: count, maxEventTime: eventTime, events: count, totals })
-const partitionFacts = z.object({
-  topic: z.string(),
+const partitionFacts = object<PartitionFacts>({
+  topic: text(),
   partition: count,
+  topicId: optional(text()),
+  remade: optional(count),
   position: count,
   maxEventTime: eventTime,
+  candidates,
+  idleSince: optional(count),
   totals,
-  windows: z.array(windowFacts),
+  windows: list(windowFacts),
 })
-const taskFacts = { task: count, lineage: count.optional(), published: eventTime, partitions: z.array(partitionFacts) }
-const objectReference = z.object({ key: z.string(), bytes: count, crc32: count.max(0xffff_ffff), cells: count, products: count })
-const rules = z.object({
-  windowType: z.string(),
-  windowSize: z.int().min(1),
+const taskFacts = {
+  task: count,
+  lineage: optional(count),
+  published: eventTime,
+  partitions: list(partitionFacts),
+  orphans: optional(list(object<OrphanFacts>({ end: int(), events: count, partly }))),
+}
+const objectReference = object<ObjectReference>({ key: text(), bytes: count, crc32: int(0, 0xffff_ffff), cells: count, products: count })
+const rules = object<StateRules>({
+  windowType: text(),
+  windowSize: int(1),
+  windowSlide: optional(int(1)),
+  windowOffset: optional(count),
+  calendar: optional(object<Calendar>({ unit: oneOf(CALENDAR_UNITS), zone: text(), weekStart: oneOf(WEEKDAYS) })),
+  tzdata: optional(text()),
   outOfOrderness: count,
   allowedLateness: count,
-  topics: z.array(z.string()),
-  tenant: z.string(),
+  topics: list(text()),
+  tenant: text(),
+  revision: optional(count),
+  revisionFrom: optional(count),
+  events: optional(record(record(anything()))),
 })
-const written = { writer: z.string(), createdAt: count, rules }
-const manifestSchema: z.ZodType<Manifest> = z.object({
-  format: z.literal(1),
-  id: z.string().regex(ID),
-  savepoint: z.string().nullable(),
-  group: z.string(),
+const written = { writer: text(), createdAt: count, rules }
+const manifestShape = object<Manifest>({
+  format: oneOf([1]),
+  id: text(ID),
+  savepoint: nullable(named),
+  group: named,
   ...written,
-  tasks: z.array(z.object({ ...taskFacts, object: objectReference.nullable() })),
+  tasks: list(object<TaskEntry>({ ...taskFacts, object: nullable(objectReference) })),
 })
 
 /** How the facts of an object must look; keys that a later version may add are dropped. */
-export const objectFactsSchema: z.ZodType<ObjectFacts> = z.object({ ...taskFacts, ...written })
-
-/** Where and with what `faulty` disagrees with a schema, in a few words. */
-export function explainIssue(error: z.ZodError): string {
-  const [issue] = error.issues
-  return issue === undefined ? 'is not valid' : `${issue.path.join('.') || 'the whole'}: ${issue.message}`
-}
+export const objectFactsShape = object<ObjectFacts>({ ...taskFacts, ...written })
 
 /** The bytes of a manifest. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  const checked = manifestSchema.safeParse(manifest)
-  assert(checked.success, 'a manifest that is written can be read', { issues: checked.error?.issues })
+  const checked = shaped(manifestShape, manifest)
+  assert(checked.fault === undefined, 'a manifest that is written can be read', checked)
   assert(new Set(manifest.tasks.map(({ task }) => task)).size === manifest.tasks.length, 'a manifest has each task once')
-  const body = Buffer.from(JSON.stringify(checked.data).slice(0, -1))
+  const body = Buffer.from(JSON.stringify(checked.value).slice(0, -1))
   return Buffer.concat([body, Buffer.from(`,"crc32":"${crc32(body).toString(16).padStart(8, '0')}"}\n`)])
 }
 
@@ -143,11 +179,19 @@ export function decodeManifest(bytes: Uint8Array, name = 'the manifest'): Manife
   }
   const format = (input as { format?: unknown }).format
   if (format !== 1) throw corrupt(`its format is ${JSON.stringify(format)}, this version reads 1`)
-  const parsed = manifestSchema.safeParse(input)
-  if (!parsed.success) throw corrupt(explainIssue(parsed.error))
-  const tasks = parsed.data.tasks.map(({ task }) => task)
+  const { value: manifest, fault } = shaped(manifestShape, input)
+  if (fault !== undefined) throw corrupt(fault)
+  const tasks = manifest.tasks.map(({ task }) => task)
   if (new Set(tasks).size !== tasks.length) throw corrupt('it has a task twice')
-  return parsed.data
+  for (const { task, object } of manifest.tasks) {
+    if (object !== null && !isObjectKey(object.key, manifest.group)) throw corrupt(`the key of task ${task} is not that of an object`)
+  }
+  return manifest
+}
+
+/** A manifest that somebody has made must not lead anywhere else in the store, or out of it. */
+function isObjectKey(key: string, group: string): boolean {
+  return key.startsWith(objectsPrefix(group)) && key.split('/').every((part) => /^[A-Za-z0-9._%-]+$/.test(part) && !/^\.{1,2}$/.test(part))
 }
 
 /** A new id; `writer` is 8 hex digits of the process, `number` its own count. */
@@ -167,6 +211,8 @@ export function timeOfKey(key: string): number | undefined {
 export const objectsPrefix = (group: string): string => `${segment(group)}/objects/`
 const checkpointsPrefix = (group: string): string => `${segment(group)}/checkpoints/`
 const savepointsPrefix = (group: string): string => `${segment(group)}/savepoints/`
+/** What keys of schemas begin with that the group has met: no checkpoint refers to them, and they do not expire. */
+export const schemasPrefix = (group: string): string => `${segment(group)}/schemas/`
 /** What keys of one savepoint begin with: each process of the group writes a manifest of its own. */
 export const savepointPrefix = (group: string, name: string): string => `${savepointsPrefix(group)}${segment(name)}/`
 
@@ -176,6 +222,9 @@ export const objectKey = (group: string, task: number, id: string): string => `$
 export const checkpointKey = (group: string, id: string): string => `${checkpointsPrefix(group)}${id}.json`
 /** Where the manifest of a savepoint is written. */
 export const savepointKey = (group: string, name: string, id: string): string => `${savepointPrefix(group, name)}${id}.json`
+
+/** Where a process keeps what it remembers of itself. */
+export const historyKey = (group: string, writer: string): string => `${segment(group)}/history/${segment(writer)}.ctr`
 
 /** Where a manifest is written. */
 export function manifestKey({ group, savepoint, id }: Pick<Manifest, 'group' | 'savepoint' | 'id'>): string {
@@ -202,6 +251,8 @@ export interface ManifestListing {
   readonly manifests: readonly StoredManifest[]
   /** Those that can't be read, newest first. */
   readonly unreadable: readonly { readonly key: string; readonly reason: CtrError }[]
+  /** Some had been removed when they were to be read: there may be newer ones in their place, which the listing has not. */
+  readonly isTorn: boolean
 }
 
 const READ_AT_ONCE = 8
@@ -222,13 +273,14 @@ export async function listManifests(
   const sizes = new Map(listed.map(({ key, bytes }) => [key, bytes]))
   for (const { key, bytes } of known.values()) if (sizes.get(key) !== bytes) known.delete(key)
   const unreadable: ManifestListing['unreadable'][number][] = []
+  let isTorn = false
   const keys = [...sizes.keys()].filter((key) => !known.has(key))
   const readSome = async () => {
     for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
       try {
         const bytes = await store.get(key, signal)
-        if (bytes === undefined) continue // removed since
-        known.set(key, { key, bytes: bytes.length, manifest: decodeAt(key, bytes, group) })
+        if (bytes === undefined) isTorn = true
+        else known.set(key, { key, bytes: bytes.length, manifest: decodeAt(key, bytes, group) })
       } catch (error) {
         if (!(error instanceof CtrError) || signal?.aborted) throw error
         unreadable.push({ key, reason: error })
@@ -236,7 +288,7 @@ export async function listManifests(
     }
   }
   await Promise.all(Array.from({ length: READ_AT_ONCE }, readSome))
-  return { manifests: [...known.values()].sort(newestFirst), unreadable: unreadable.sort(newestFirst) }
+  return { manifests: [...known.values()].sort(newestFirst), unreadable: unreadable.sort(newestFirst), isTorn }
 }
 
 const hasTime = ({ key }: StoredObject) => timeOfKey(key) !== undefined

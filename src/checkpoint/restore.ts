@@ -6,8 +6,8 @@ import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { OfferedPartition } from '../source/source.ts'
 import type { ObjectStore } from '../store/object-store.ts'
-import type { TaskFacts } from '../window/facts.ts'
 import { type Candidate, decideTaskStart, nameOf, type StartWish } from './decide.ts'
+import { type ContinuedTask, goOnFrom } from './go-on.ts'
 import { listManifests, type Manifest, type ObjectReference, type StateRules, type StoredManifest } from './manifest.ts'
 import { type DecodedTask, decodeTask } from './task-object-reader.ts'
 
@@ -15,12 +15,16 @@ import { type DecodedTask, decodeTask } from './task-object-reader.ts'
 export interface RestoredTask {
   /** See TaskFacts. */
   readonly incarnation: number
-  /** As it was kept; undefined when it begins as offered. */
-  readonly kept: { readonly facts: TaskFacts; readonly state: DecodedTask | undefined; readonly object: ObjectReference | null } | undefined
+  /** As it was kept and goes on; undefined when it begins as offered. */
+  readonly kept:
+    | { readonly facts: ContinuedTask; readonly state: DecodedTask | undefined; readonly object: ObjectReference | null }
+    | undefined
 }
 
 /** Reading takes so long at most; then Kafka has to do. */
 const FIND_MAX_MS = 60_000
+/** After this it is told that tasks wait for it. */
+const TOLD_AFTER_MS = 3_000
 const READ_AT_ONCE = 8
 
 interface Log {
@@ -72,6 +76,11 @@ export class Restorer {
     const late = sleep(FIND_MAX_MS, patience.signal).then(() => {
       if (patience.signal.aborted) return new Promise<never>(() => {})
       throw new CtrError('CTR_CHECKPOINT_STORE', `checkpoint.storage did not answer within ${FIND_MAX_MS / 1000} s`, { retriable: true })
+    })
+    void sleep(TOLD_AFTER_MS, patience.signal).then(() => {
+      if (patience.signal.aborted) return
+      const remedy = `look whether the store answers, and at checkpoint.s3.endpoint; after ${FIND_MAX_MS / 1000} s it is done without`
+      this.#options.log.warn({}, `checkpoint.storage: the tasks have waited ${TOLD_AFTER_MS / 1000} s for what is kept of them; ${remedy}`)
     })
     const finding = this.#findAll(offered, patience.signal)
     finding.catch(() => {}) // it may fail later, when nobody waits any more
@@ -134,7 +143,15 @@ export class Restorer {
       if (start.kind === 'refused') throw mismatch(start.why)
       const { incarnation, why } = start
       if (start.kind === 'offered') {
-        log.info({ task, why }, 'the task begins at the offsets of its group')
+        const { left = [] } = start
+        const where = why === '--reset' ? 'where --reset says' : 'at the offsets of its group'
+        if (left.length === 0) log.info({ task, why }, `the task begins ${where}`)
+        else
+          log.warn(
+            { task, why, left: left.map(({ manifest }) => nameOf(manifest)) },
+            `the task begins ${where}, without what is kept of it`,
+          )
+        if (cutsWindows(offered, rules)) log.warn({ task, revision: rules.revision }, CUT)
         return { incarnation, kept: undefined }
       }
       const { manifest, entry } = start.candidate
@@ -142,7 +159,15 @@ export class Restorer {
         const { object } = entry
         const state = object === null || store === undefined ? undefined : decodeTask(await read(store, object, signal), object)
         log.info({ task, id: manifest.id, cells: object?.cells ?? 0 }, `the task begins at ${why}`)
-        return { incarnation, kept: { facts: entry, state, object } }
+        const facts = goOnFrom(entry, offered, rules.topics)
+        for (const { topic, partition, loss, missing, isNew } of facts.partitions) {
+          if (loss) log.warn({ topic, partition, missing }, loss)
+          if (!isNew) continue
+          const kept = entry.partitions.find((one) => one.topic === topic)?.position
+          const what = `topic ${topic} was deleted and made again: it is read from its beginning, what is kept of the old one counts`
+          log.warn({ topic, partition, kept }, `${what}; its records from offset ${kept} on are gone, if there were any`)
+        }
+        return { incarnation, kept: { facts, state, object } }
       } catch (error) {
         if (!(error instanceof CtrError) || signal.aborted) throw error
         broken.add(manifest.id)
@@ -175,6 +200,15 @@ export class Restorer {
   }
 }
 
+const CUT =
+  'sink.revision without sink.revisionFrom, and not from the first record on: windows that are read in part override whole ones. ' +
+  'Set sink.revisionFrom to a window behind the first events that are read'
+
+/** Whether the first windows that are read would carry a revision above that of whole ones. A mark knows which of them are late. */
+function cutsWindows(offered: readonly OfferedPartition[], { revision = 0, revisionFrom }: StateRules): boolean {
+  return revision > 0 && revisionFrom === undefined && offered.some(({ origin, position }) => origin !== 'mark' && position > 0)
+}
+
 function candidatesOf(task: number, manifests: readonly Manifest[]): Candidate[] {
   return manifests.flatMap((manifest) => {
     const entry = manifest.tasks.find((one) => one.task === task)
@@ -188,7 +222,8 @@ async function read(store: ObjectStore, { key }: ObjectReference, signal: AbortS
   return bytes
 }
 
-function mismatch(why: string): CtrError {
+/** What was counted so far, `why`, can't be gone on with. */
+export function mismatch(why: string): CtrError {
   const remedy =
     'set it back, use a new kafka.groupId with another tenant or a higher sink.revision, or leave the state with --ignore-state'
   return new CtrError('CTR_STATE_MISMATCH', `kept state does not fit the configuration: ${why}; ${remedy}`)

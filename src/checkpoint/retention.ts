@@ -28,7 +28,10 @@ const YOUNG_MS = 3_600_000
 export interface Expired {
   readonly manifests: readonly string[]
   readonly objects: readonly string[]
-  /** Objects to which no manifest that stays refers, whether they go or not: what the next pass wants as `loose`. */
+  /**
+   * Objects to which no manifest that stays refers, whether they go or not: what the next pass wants as `loose`. With `own` only those of
+   * its checkpoints up to this one: of later ones the manifest is on its way.
+   */
   readonly loose: ReadonlySet<string>
 }
 
@@ -41,6 +44,8 @@ export interface OwnCheckpoints {
   readonly after?: number
   /** What the pass before found loose. Without it none goes before its hour. */
   readonly loose?: ReadonlySet<string>
+  /** Objects as they were listed before its last manifest was written; listed anew without it. */
+  readonly objects?: readonly StoredObject[] | undefined
   /** Whether its next one may refer to an object. Asked when all is listed: others may have removed each manifest that does so far. */
   readonly holds?: (key: string) => boolean
 }
@@ -69,7 +74,8 @@ export function expired(
   const isDone = (key: string) => begunAt(key) < nowMs - YOUNG_MS || isBehind(key)
   const isHeld = (key: string) => referred.has(key) || own?.holds?.(key) === true
   const isGone = ({ key }: StoredObject) => !isHeld(key) && begunAt(key) > unclearUntil && isDone(key)
-  const loose = new Set(objects.map(({ key }) => key).filter((key) => !referred.has(key)))
+  const isComplete = (key: string) => own === undefined || isOwn(key, own)
+  const loose = new Set(objects.map(({ key }) => key).filter((key) => !referred.has(key) && isComplete(key)))
   return { manifests: [...gone, ...over], objects: objects.filter(isGone).map(({ key }) => key), loose }
 }
 
@@ -127,8 +133,11 @@ export async function removeExpired(
   own?: OwnCheckpoints,
   known?: Map<string, StoredManifest>,
 ): Promise<Expired> {
-  const objects = await store.list(objectsPrefix(group))
-  const gone = expired(await listManifests(store, group, undefined, known), objects, retain, nowMs, own)
+  const objects = own?.objects ?? (await store.list(objectsPrefix(group)))
+  const listing = await listManifests(store, group, undefined, known)
+  // What another process has just put in the place of a manifest may refer to any object: nothing goes in this pass.
+  if (listing.isTorn) return { manifests: [], objects: [], loose: own?.loose ?? new Set() }
+  const gone = expired(listing, objects, retain, nowMs, own)
   await store.remove(gone.manifests)
   await store.remove(gone.objects)
   return gone

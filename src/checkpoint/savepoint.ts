@@ -8,6 +8,7 @@
 import type { Clock } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import { type Claimed, claimName, dropClaims } from './claims.ts'
 import {
   checkpointId,
   encodeManifest,
@@ -16,6 +17,7 @@ import {
   manifestKey,
   type StoredManifest,
   savepointPrefix,
+  timeOfKey,
 } from './manifest.ts'
 import { furthest, nameFault, type SelectedTask } from './selection.ts'
 import { verifyManifest } from './verify.ts'
@@ -38,7 +40,7 @@ function checkName(name: string): void {
  */
 export async function createSavepoint(store: ObjectStore, group: string, name: string, maker: SavepointMaker): Promise<SelectedTask[]> {
   checkName(name)
-  if ((await store.list(savepointPrefix(group, name))).length > 0)
+  if ((await store.list(savepointPrefix(group, name))).some(({ key }) => timeOfKey(key) !== undefined))
     throw new CtrError('CTR_USAGE', `there is a savepoint ${name} already; delete it first, or choose another name`)
   const { manifests } = await listManifests(store, group)
   const tasks = furthest(manifests)
@@ -46,7 +48,10 @@ export async function createSavepoint(store: ObjectStore, group: string, name: s
     throw new CtrError('CTR_USAGE', `${store.place} has no checkpoint of group ${group} to make a savepoint from; check kafka.groupId`)
   const sources = [...new Set(tasks.map(({ from }) => from))]
   const written = sources.map((source, i) => savepointOf(source, tasks, name, checkpointId(maker.clock(), maker.writerId, i)))
+  const claims = written.map(({ manifest }) => ({ group, name, id: manifest.id, tasks: manifest.tasks.map(({ task }) => task) }))
+  const claimed: Claimed[] = []
   try {
+    for (const claim of claims) claimed.push(await claimName(store, claim, maker.clock()))
     for (const { key, manifest } of written) await store.put(key, encodeManifest(manifest), { ifAbsent: true })
     for (const one of written) {
       const problem = (await verifyManifest(store, one)).flatMap(({ problems }) => problems)[0]
@@ -54,6 +59,7 @@ export async function createSavepoint(store: ObjectStore, group: string, name: s
     }
   } catch (error) {
     await store.remove(written.map(({ key }) => key)).catch(() => undefined)
+    for (const claim of claimed) await dropClaims(store, claim, maker.clock())
     throw error
   }
   return tasks
@@ -70,6 +76,9 @@ export async function removeSavepoint(store: ObjectStore, group: string, name: s
   checkName(name)
   const keys = (await store.list(savepointPrefix(group, name))).map(({ key }) => key)
   if (keys.length === 0) throw new CtrError('CTR_USAGE', `there is no savepoint ${name}; \`ctr savepoint list\` shows what there is`)
-  await store.remove(keys)
-  return keys.length
+  // The manifests first: while a claim is there, nobody else takes the name.
+  const manifests = keys.filter((key) => timeOfKey(key) !== undefined)
+  await store.remove(manifests)
+  await store.remove(keys.filter((key) => timeOfKey(key) === undefined))
+  return manifests.length
 }

@@ -10,6 +10,9 @@
 import { CtrError } from '../errors.ts'
 import type { ManifestListing, StoredManifest, TaskEntry } from './manifest.ts'
 
+/** The savepoint of a drain. Of each task the newest one counts, so it needs no other name. */
+export const STOP_SAVEPOINT = 'stop'
+
 /** A task and the manifest that it was found in. */
 export interface SelectedTask {
   readonly entry: TaskEntry
@@ -55,14 +58,18 @@ export function furthest(manifests: readonly StoredManifest[]): SelectedTask[] {
   return [...best.values()].sort((a, b) => a.entry.task - b.entry.task)
 }
 
-/** Above 0 when `a` is further than `b`: of a later life, or in the same one by the sum of its positions. */
+/** Above 0 when `a` is further than `b`: of a later life, else of topics made again more often, else by the sum of its positions. */
 export function compareProgress(a: TaskEntry, b: TaskEntry): number {
-  return incarnationOf(a) - incarnationOf(b) || progressOf(a) - progressOf(b)
+  return incarnationOf(a) - incarnationOf(b) || remadeOf(a) - remadeOf(b) || progressOf(a) - progressOf(b)
 }
 
 /** The incarnation of the task that was stored. */
 export function incarnationOf({ lineage = 0 }: TaskEntry): number {
   return lineage
+}
+
+function remadeOf({ partitions }: TaskEntry): number {
+  return partitions.reduce((sum, { remade = 0 }) => sum + remade, 0)
 }
 
 function progressOf({ partitions }: TaskEntry): number {

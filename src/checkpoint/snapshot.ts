@@ -7,6 +7,13 @@
  *   directory, counts   of each pane, see window/cells.ts; ids at or above `limit` have none
  */
 
+/** Corrections in a slice: of entry i the product's id, how many windows it has missed, and its counts from counts[2 i] on. */
+export interface CorrectionsCopy {
+  readonly ids: Int32Array<ArrayBuffer>
+  readonly missed: Int32Array<ArrayBuffer>
+  readonly counts: Float64Array<ArrayBuffer>
+}
+
 /** One open pane. Times in ms. */
 export interface PaneCopy {
   readonly start: number
@@ -19,6 +26,8 @@ export interface PaneCopy {
   readonly emitted: boolean
   readonly directory: Int32Array<ArrayBuffer>
   readonly counts: Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
+  /** Absent without any. */
+  readonly corrections?: CorrectionsCopy | undefined
 }
 
 /** One task's share of one worker. */
@@ -28,6 +37,8 @@ export interface ShardCopy {
   readonly places: Int32Array<ArrayBuffer>
   readonly arena: Uint8Array<ArrayBuffer>
   readonly panes: readonly PaneCopy[]
+  /** Overlapping windows that end at this time (ms) or before were written; -Infinity: none. Absent for other windows. */
+  readonly emittedUpTo?: number | undefined
 }
 
 /** What one worker sends for one checkpoint. */
@@ -45,5 +56,6 @@ export function buffersOf(shards: readonly ShardCopy[]): ArrayBuffer[] {
     places.buffer,
     arena.buffer,
     ...panes.flatMap(({ directory, counts }) => [directory.buffer, counts.buffer]),
+    ...panes.flatMap(({ corrections: of }) => (of === undefined ? [] : [of.ids.buffer, of.missed.buffer, of.counts.buffer])),
   ])
 }

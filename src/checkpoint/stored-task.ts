@@ -8,8 +8,8 @@ import type { ObjectReference, TaskEntry } from './manifest.ts'
 import { type DecodedPane, type DecodedTask, decodeTask } from './task-object-reader.ts'
 
 /** Ends of the windows that are open at the cut, with the events that were counted into each. */
-export function openWindows({ partitions }: TaskEntry): Map<number, number> {
-  const open = new Map<number, number>()
+export function openWindows({ partitions, orphans = [] }: TaskEntry): Map<number, number> {
+  const open = new Map(orphans.map(({ end, events }) => [end, events]))
   for (const { windows } of partitions) for (const { end, events } of windows) open.set(end, (open.get(end) ?? 0) + events)
   return open
 }
@@ -18,6 +18,15 @@ export function openWindows({ partitions }: TaskEntry): Map<number, number> {
 export function openPanes(task: DecodedTask | undefined, entry: TaskEntry): readonly DecodedPane[] {
   const open = openWindows(entry)
   return (task?.panes ?? []).filter(({ end }) => open.has(end))
+}
+
+/** Events in a pane, corrections included. */
+export function eventsIn({ total, corrections = [] }: DecodedPane): number {
+  return corrections.reduce((sum, { impressions, clicks }) => sum + totalOf(impressions) + totalOf(clicks), total)
+}
+
+function totalOf(counts: Float64Array): number {
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 /** Reads and verifies an object. Throws CtrError: what the store throws, or CTR_CHECKPOINT_CORRUPT, also when it is missing. */

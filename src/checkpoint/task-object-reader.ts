@@ -8,21 +8,33 @@
 import { crc32 } from 'node:zlib'
 import { LIMITS } from '../config/limits.ts'
 import { CtrError } from '../errors.ts'
+import { shaped } from '../shape.ts'
 import { eventsOf } from '../window/measures.ts'
-import { explainIssue, type ObjectFacts, type ObjectReference, objectFactsSchema } from './manifest.ts'
+import { type ObjectFacts, type ObjectReference, objectFactsShape } from './manifest.ts'
 import { crcOfHead, TASK_OBJECT } from './task-object.ts'
 
-/** One open window of a task over all shards; cell i counts product products[i]. Times in ms. */
-export interface DecodedPane {
+/** Cell i counts product products[i]. */
+export interface DecodedCells {
+  /** Ascending. */
+  readonly products: Uint32Array
+  readonly impressions: Float64Array
+  readonly clicks: Float64Array
+}
+
+/** Corrections in a slice that count in all its windows but the first `missed`. */
+export interface DecodedCorrections extends DecodedCells {
+  readonly missed: number
+}
+
+/** One open slice of a task over all shards. Times in ms. */
+export interface DecodedPane extends DecodedCells {
   readonly start: number
   readonly end: number
   readonly dirty: boolean
   readonly emitted: boolean
   readonly total: number
-  /** Ascending. */
-  readonly products: Uint32Array
-  readonly impressions: Float64Array
-  readonly clicks: Float64Array
+  /** By `missed`; absent without any. */
+  readonly corrections?: readonly DecodedCorrections[]
 }
 
 /** A task as an object holds it. */
@@ -32,6 +44,8 @@ export interface DecodedTask {
   readonly products: { readonly count: number; readonly bytes: Uint8Array; readonly starts: Uint32Array }
   /** By start. */
   readonly panes: readonly DecodedPane[]
+  /** Windows that end at this time or before were written, ms; of overlapping windows only, and absent when none was. */
+  readonly emittedUpTo?: number | undefined
 }
 
 /** What a reader stands on; `fail` is what it throws where the bytes make no sense. */
@@ -46,6 +60,10 @@ interface Section {
   readonly shard: number
   readonly input: Input
 }
+
+/** Sections of a shard, in their order. */
+const KINDS: readonly number[] = [TASK_OBJECT.products, TASK_OBJECT.panes, TASK_OBJECT.corrections]
+const KIND_NAMES = ['products', 'panes', 'corrections']
 
 interface Products {
   readonly count: number
@@ -62,21 +80,34 @@ export function decodeTask(bytes: Uint8Array, reference?: ObjectReference): Deco
   const fail = (reason: string) => new CtrError('CTR_CHECKPOINT_CORRUPT', `${name}: ${reason}`)
   if (reference !== undefined && bytes.length !== reference.bytes)
     throw fail(`it has ${bytes.length} bytes where its manifest says ${reference.bytes}`)
-  const [first, ...rest] = readSections(bytes, fail)
+  const { version, sections } = readSections(bytes, fail)
+  const [first, ...rest] = sections
   if (first?.kind !== TASK_OBJECT.facts) throw fail('its first section is not the facts')
   const facts = readFacts(first.input)
   const products: Products[] = []
   const panes: DecodedPane[] = []
-  for (let i = 0, base = 0; i < rest.length; i += 2) {
-    const [before, after] = [rest[i], rest[i + 1]]
-    if (before?.kind !== TASK_OBJECT.products || after?.kind !== TASK_OBJECT.panes || before.shard !== i / 2 || after.shard !== i / 2)
-      throw fail(`shard ${i / 2} is not one section of products and one of panes`)
+  const emitted: number[] = []
+  const sectionsOf = version === TASK_OBJECT.versionOverlap ? 3 : 2
+  for (let i = 0, base = 0; i < rest.length; i += sectionsOf) {
+    const shard = rest.slice(i, i + sectionsOf)
+    const [before, after, last] = shard
+    if (before === undefined || after === undefined || shard.some(({ kind, shard }, j) => kind !== KINDS[j] || shard !== i / sectionsOf))
+      throw fail(`shard ${i / sectionsOf} is not one section each of ${KIND_NAMES.slice(0, sectionsOf).join(', ')}`)
     const own = readProducts(before.input)
     products.push(own)
-    readPanes(after.input, own.count, base, panes)
+    const ownPanes = readPanes(after.input, own.count, base)
+    const upTo = last && readCorrections(last.input, own.count, base, ownPanes)
+    if (upTo !== undefined && ownPanes.length > 0) emitted.push(upTo)
+    panes.push(...ownPanes)
     base += own.count
   }
-  const task = { facts, products: joinProducts(products), panes: mergePanes(panes, fail) }
+  const emittedUpTo = emitted.length === 0 ? -1 : Math.min(...emitted)
+  const task = {
+    facts,
+    products: joinProducts(products),
+    panes: mergePanes(panes, fail),
+    ...(emittedUpTo >= 0 && { emittedUpTo }),
+  }
   if (reference !== undefined) checkReference(task, bytes, reference, panes, fail)
   return task
 }
@@ -89,16 +120,17 @@ function checkReference(
   fail: Input['fail'],
 ): void {
   if (crc32(bytes) !== reference.crc32) throw fail('its checksum is not the one in its manifest')
-  const cells = panes.reduce((sum, pane) => sum + pane.products.length, 0)
+  const cells = panes.reduce((sum, pane) => sum + cellsOf(pane), 0)
   if (cells !== reference.cells || products.count !== reference.products) throw fail('its counts are not those in its manifest')
 }
 
-function readSections(bytes: Uint8Array, fail: Input['fail']): Section[] {
+function readSections(bytes: Uint8Array, fail: Input['fail']): { readonly version: number; readonly sections: Section[] } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   if (bytes.length < TASK_OBJECT.headBytes) throw fail(`it has ${bytes.length} bytes, not even a head`)
   if (view.getUint32(0, true) !== TASK_OBJECT.magic) throw fail('it does not begin with CTRS: it is something else')
   const version = view.getUint16(4, true)
-  if (version !== TASK_OBJECT.version) throw fail(`its version is ${version}, this program reads ${TASK_OBJECT.version}`)
+  if (version !== TASK_OBJECT.version && version !== TASK_OBJECT.versionOverlap)
+    throw fail(`its version is ${version}, this program reads ${TASK_OBJECT.version} and ${TASK_OBJECT.versionOverlap}`)
   if (view.getUint16(6, true) !== 0) throw fail('its reserved bytes are not 0')
   const count = view.getUint32(8, true)
   const headBytes = TASK_OBJECT.headBytes + count * TASK_OBJECT.entryBytes
@@ -116,7 +148,7 @@ function readSections(bytes: Uint8Array, fail: Input['fail']): Section[] {
     at += size
   }
   if (at !== bytes.length) throw fail(`${bytes.length - at} bytes follow its last section`)
-  return sections
+  return { version, sections }
 }
 
 function readFacts({ bytes, fail }: Input): ObjectFacts {
@@ -126,9 +158,9 @@ function readFacts({ bytes, fail }: Input): ObjectFacts {
   } catch (error) {
     throw fail(`it is not JSON: ${(error as Error).message}`)
   }
-  const parsed = objectFactsSchema.safeParse(input)
-  if (!parsed.success) throw fail(explainIssue(parsed.error))
-  return parsed.data
+  const { value: facts, fault } = shaped(objectFactsShape, input)
+  if (fault !== undefined) throw fail(fault)
+  return facts
 }
 
 function readProducts(input: Input): Products {
@@ -162,8 +194,9 @@ function joinProducts(parts: readonly Products[]): Products {
   return { count, bytes, starts }
 }
 
-/** Appends the panes of one shard, whose products begin at `base` of the task's. */
-function readPanes(input: Input, products: number, base: number, panes: DecodedPane[]): void {
+/** The panes of one shard, whose products begin at `base` of the task's. */
+function readPanes(input: Input, products: number, base: number): DecodedPane[] {
+  const panes: DecodedPane[] = []
   const count = readVarint(input)
   let previous = -1
   for (let i = 0; i < count; i++) {
@@ -188,9 +221,29 @@ function readPanes(input: Input, products: number, base: number, panes: DecodedP
     previous = start
   }
   if (input.at !== input.bytes.length) throw input.fail(`${input.bytes.length - input.at} bytes follow its last pane`)
+  return panes
 }
 
-function readCells(input: Input, cells: number, count: number, base: number): Pick<DecodedPane, 'products' | 'impressions' | 'clicks'> {
+/** Puts the corrections of one shard into its panes; returns up to where windows were written, ms, or -1. */
+function readCorrections(input: Input, products: number, base: number, panes: DecodedPane[]): number {
+  const emittedUpTo = readVarint(input) - 1
+  for (let groups = readVarint(input); groups > 0; groups--) {
+    const at = readVarint(input)
+    const missed = readVarint(input)
+    const cells = readVarint(input)
+    const pane = panes[at]
+    if (pane === undefined) throw input.fail(`corrections are of pane ${at} of ${panes.length}`)
+    const before = pane.corrections ?? []
+    if (missed <= (before.at(-1)?.missed ?? 0) || missed >= LIMITS.windowsPerEventMax)
+      throw input.fail(`corrections of pane ${at} have missed ${missed} windows`)
+    if (cells > products) throw input.fail(`${cells} corrections of ${products} products in pane ${at}`)
+    panes[at] = { ...pane, corrections: [...before, { missed, ...readCells(input, cells, products, base) }] }
+  }
+  if (input.at !== input.bytes.length) throw input.fail(`${input.bytes.length - input.at} bytes follow its last correction`)
+  return emittedUpTo
+}
+
+function readCells(input: Input, cells: number, count: number, base: number): DecodedCells {
   const products = new Uint32Array(cells)
   const impressions = new Float64Array(cells)
   const clicks = new Float64Array(cells)
@@ -206,7 +259,7 @@ function readCells(input: Input, cells: number, count: number, base: number): Pi
   return { products, impressions, clicks }
 }
 
-function sumOf({ impressions, clicks }: DecodedPane): number {
+function sumOf({ impressions, clicks }: DecodedCells): number {
   let sum = 0
   for (let i = 0; i < impressions.length; i++) sum += eventsOf(impressions[i]!, clicks[i]!)
   return sum
@@ -226,17 +279,32 @@ function mergePanes(parts: readonly DecodedPane[], fail: Input['fail']): Decoded
         dirty: same.some(({ dirty }) => dirty),
         emitted: same.every(({ emitted }) => emitted),
         total: same.reduce((sum, { total }) => sum + total, 0),
-        products: joined(Uint32Array, same, 'products'),
-        impressions: joined(Float64Array, same, 'impressions'),
-        clicks: joined(Float64Array, same, 'clicks'),
+        ...joinCells(same),
+        ...correctionsOf(same.flatMap(({ corrections = [] }) => corrections)),
       })
   }
   return merged
 }
 
-type Column = 'products' | 'impressions' | 'clicks'
+function correctionsOf(parts: readonly DecodedCorrections[]): Pick<DecodedPane, 'corrections'> {
+  if (parts.length === 0) return {}
+  const groups = [...Map.groupBy(parts, ({ missed }) => missed)].sort(([a], [b]) => a - b)
+  return { corrections: groups.map(([missed, same]) => ({ missed, ...joinCells(same) })) }
+}
 
-function joined<T extends Uint32Array | Float64Array>(array: new (length: number) => T, parts: readonly DecodedPane[], column: Column): T {
+function joinCells(parts: readonly DecodedCells[]): DecodedCells {
+  return {
+    products: joined(Uint32Array, parts, 'products'),
+    impressions: joined(Float64Array, parts, 'impressions'),
+    clicks: joined(Float64Array, parts, 'clicks'),
+  }
+}
+
+function joined<T extends Uint32Array | Float64Array>(
+  array: new (length: number) => T,
+  parts: readonly DecodedCells[],
+  column: keyof DecodedCells,
+): T {
   const all = new array(parts.reduce((sum, part) => sum + part[column].length, 0))
   let at = 0
   for (const part of parts) {
@@ -244,6 +312,10 @@ function joined<T extends Uint32Array | Float64Array>(array: new (length: number
     at += part[column].length
   }
   return all
+}
+
+function cellsOf({ products, corrections = [] }: DecodedPane): number {
+  return corrections.reduce((sum, cells) => sum + cells.products.length, products.length)
 }
 
 function readVarint(input: Input): number {

@@ -1,7 +1,7 @@
 /**
  * A task object: the open panes of one task and the products in them, with the facts of the task as of its writing, so that it can be
- * read without its manifest. Version 1. Integers of fixed size are little-endian; varints are LEB128 (7 bits a byte, low bits first) of
- * whole numbers up to 2^53 - 1.
+ * read without its manifest. Version 1, or 2 where windows overlap. Integers of fixed size are little-endian; varints are LEB128 (7 bits a
+ * byte, low bits first) of whole numbers up to 2^53 - 1.
  *
  *   byte 0      4         6          8           12          16                 16 + 16 n
  *        | CTRS | version | reserved | n sections | CRC of    | table of sections | section 0 | section 1 | ...
@@ -17,6 +17,10 @@
  *                             | start | end - start | 1 dirty + 2 emitted | total | cells | then of each cell, by product:
  *                                     | product - product before - 1 (-1 before the first) | impressions | clicks |
  *
+ *   kind 4, corrections  of the same shard, after its panes, in version 2 only; all varints:
+ *                     | 1 + end of the last window that was written, or 0 | groups | then of each, by pane and windows missed:
+ *                             | number of the pane | windows missed | cells | then cells as in a pane |
+ *
  * A shard is what one worker held. Shards share no product. Only products that a pane counted are in it, numbered from 0 in each shard.
  * A cell takes at least 3 bytes and, with its product, seldom more than 20; `total` is the sum of a pane's cells.
  *
@@ -25,21 +29,25 @@
 import { crc32 } from 'node:zlib'
 import { assert } from '../assert.ts'
 import { CtrError } from '../errors.ts'
+import { shaped } from '../shape.ts'
 import { cellOf, PAGE_COUNTS, PAGE_IDS } from '../window/cells.ts'
-import { CLICKS, eventsOf, isCounted } from '../window/measures.ts'
-import { type ObjectFacts, objectFactsSchema } from './manifest.ts'
-import type { PaneCopy, ShardCopy } from './snapshot.ts'
+import { CLICKS, eventsOf, isCounted, MEASURE_BITS } from '../window/measures.ts'
+import { type ObjectFacts, objectFactsShape } from './manifest.ts'
+import type { CorrectionsCopy, PaneCopy, ShardCopy } from './snapshot.ts'
 
 /** Numbers of the format, as the header names them. */
 export const TASK_OBJECT = {
   /** CTRS */
   magic: 0x53525443,
   version: 1,
+  /** With corrections. */
+  versionOverlap: 2,
   headBytes: 16,
   entryBytes: 16,
   facts: 1,
   products: 2,
   panes: 3,
+  corrections: 4,
   dirty: 1,
   emitted: 2,
 } as const
@@ -80,14 +88,15 @@ export class ObjectOutput {
 
 /** The object of a task from what its workers copied. Its bytes lie in `out`, and are good until that is used again. */
 export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[], out: ObjectOutput = new ObjectOutput()): EncodedTask {
-  const checked = objectFactsSchema.safeParse(facts)
-  assert(checked.success, 'facts that are written can be read', { issues: checked.error?.issues })
+  const checked = shaped(objectFactsShape, facts)
+  assert(checked.fault === undefined, 'facts that are written can be read', checked)
   assert(
     shards.every(({ task }) => task === facts.task),
     'an object holds one task',
     { task: facts.task },
   )
-  const sections = 1 + 2 * shards.length
+  const overlap = shards.some(({ emittedUpTo }) => emittedUpTo !== undefined)
+  const sections = 1 + (overlap ? 3 : 2) * shards.length
   const headBytes = TASK_OBJECT.headBytes + sections * TASK_OBJECT.entryBytes
   out.begin(headBytes)
   const table: number[] = []
@@ -98,7 +107,7 @@ export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[], out
     if (size > SECTION_MAX_BYTES) throw new CtrError('CTR_CHECKPOINT_FAILED', `task ${facts.task}: its state is ${size} bytes, over 4 GiB`)
     table.push(kind, size, crc32(out.bytes.subarray(start, out.at)), shard)
   }
-  section(TASK_OBJECT.facts, 0, () => writeBytes(out, Buffer.from(JSON.stringify(checked.data))))
+  section(TASK_OBJECT.facts, 0, () => writeBytes(out, Buffer.from(JSON.stringify(checked.value))))
   let cells = 0
   let products = 0
   for (const [i, shard] of shards.entries()) {
@@ -109,10 +118,14 @@ export function encodeTask(facts: ObjectFacts, shards: readonly ShardCopy[], out
     section(TASK_OBJECT.panes, i, () => {
       cells += writePanes(out, shard, numbers)
     })
+    if (!overlap) continue
+    section(TASK_OBJECT.corrections, i, () => {
+      cells += writeCorrections(out, shard, numbers)
+    })
   }
   const head = new DataView(out.bytes.buffer, 0, headBytes)
   head.setUint32(0, TASK_OBJECT.magic, true)
-  head.setUint16(4, TASK_OBJECT.version, true)
+  head.setUint16(4, overlap ? TASK_OBJECT.versionOverlap : TASK_OBJECT.version, true)
   head.setUint16(6, 0, true)
   head.setUint32(8, sections, true)
   for (const [i, word] of table.entries()) head.setUint32(TASK_OBJECT.headBytes + i * 4, word, true)
@@ -141,6 +154,7 @@ function nextCounted({ directory, counts }: PaneCopy, id: number, limit: number)
 function numberProducts({ limit, panes }: ShardCopy, numbers: Int32Array): Int32Array {
   for (const pane of panes) {
     for (let id = nextCounted(pane, 0, limit); id < limit; id = nextCounted(pane, id + 1, limit)) numbers[id] = 0
+    for (const id of pane.corrections?.ids ?? []) numbers[id] = 0
   }
   let next = 0
   for (let id = 0; id < limit; id++) if (numbers[id] === 0) numbers[id] = next++
@@ -213,6 +227,42 @@ function writeCells(out: ObjectOutput, pane: PaneCopy, limit: number, numbers: I
     sum += eventsOf(impressions, clicks)
   }
   assert(sum === total, 'the cells of a pane add up to its events', { start, sum, total })
+}
+
+function writeCorrections(out: ObjectOutput, { panes, emittedUpTo = Number.NEGATIVE_INFINITY }: ShardCopy, numbers: Int32Array): number {
+  room(out, 16)
+  writeVarint(out, Number.isFinite(emittedUpTo) ? emittedUpTo + 1 : 0)
+  const groups = panes
+    .toSorted((a, b) => a.start - b.start)
+    .flatMap(({ corrections }, pane) =>
+      corrections === undefined ? [] : groupsOf(corrections, numbers).map((group) => ({ pane, ...group })),
+    )
+  writeVarint(out, groups.length)
+  let cells = 0
+  for (const { pane, missed, entries, corrections } of groups) {
+    room(out, 24)
+    writeVarint(out, pane)
+    writeVarint(out, missed)
+    writeVarint(out, entries.length)
+    let before = -1
+    for (const entry of entries) {
+      const product = numbers[corrections.ids[entry]!]!
+      room(out, 24)
+      writeVarint(out, product - before - 1)
+      writeVarint(out, corrections.counts[entry << MEASURE_BITS]!)
+      writeVarint(out, corrections.counts[(entry << MEASURE_BITS) + CLICKS]!)
+      before = product
+    }
+    cells += entries.length
+  }
+  return cells
+}
+
+/** Entries by how many windows they have missed, and these by product. */
+function groupsOf(corrections: CorrectionsCopy, numbers: Int32Array) {
+  const { ids, missed } = corrections
+  const entries = [...ids.keys()].sort((a, b) => missed[a]! - missed[b]! || numbers[ids[a]!]! - numbers[ids[b]!]!)
+  return [...Map.groupBy(entries, (entry) => missed[entry]!)].map(([missed, entries]) => ({ missed, entries, corrections }))
 }
 
 /** Makes room for `more` bytes. */

@@ -8,7 +8,7 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { CheckpointOrder, CheckpointReport, CheckpointThreadData } from './checkpoint-thread.ts'
-import type { CheckpointWriter, Written } from './writer.ts'
+import { type CheckpointWriter, NotWritten, type Written } from './writer.ts'
 
 const CLOSE_MAX_MS = 2_000
 /** Its objects are few; what it works on lies outside of its heap. */
@@ -36,6 +36,7 @@ export function threadWriter({ workers, warn, ...options }: ThreadWriterOptions)
     const waiter = waiting.get(message.number)
     waiting.delete(message.number)
     if (message.kind === 'written') waiter?.resolve(message.written)
+    else if (message.kind === 'excused') waiter?.reject(new NotWritten(message.excuse, message.message))
     else waiter?.reject(new CtrError(message.code, message.message, { retriable: message.retriable }))
   })
   const died = Promise.withResolvers<CtrError>()

@@ -5,8 +5,9 @@
  */
 import { CtrError } from '../errors.ts'
 import type { ObjectStore } from '../store/object-store.ts'
+import { isOtherTopic } from '../window/facts.ts'
 import type { ObjectReference, StoredManifest, TaskEntry } from './manifest.ts'
-import { openPanes, openWindows, readObject } from './stored-task.ts'
+import { eventsIn, openPanes, openWindows, readObject } from './stored-task.ts'
 import type { DecodedTask } from './task-object-reader.ts'
 
 /** What was found out about one task. */
@@ -41,16 +42,16 @@ async function objectProblems(store: ObjectStore, entry: TaskEntry, object: Obje
 function factProblems(entry: TaskEntry, { facts }: DecodedTask): string[] {
   const problems: string[] = []
   if (facts.task !== entry.task) problems.push(`its object is of task ${facts.task}`)
-  for (const { topic, partition, position } of facts.partitions) {
+  for (const { topic, partition, position, topicId } of facts.partitions) {
     const now = entry.partitions.find((one) => one.topic === topic && one.partition === partition)
-    if (now !== undefined && now.position < position)
+    if (now !== undefined && !isOtherTopic(now.topicId, topicId) && now.position < position)
       problems.push(`${topic}/${partition} stands at ${now.position}, its object at ${position} already`)
   }
   return problems
 }
 
 function windowProblems(entry: TaskEntry, task: DecodedTask | undefined): string[] {
-  const panes = new Map(openPanes(task, entry).map(({ end, total }) => [end, total]))
+  const panes = new Map(openPanes(task, entry).map((pane) => [pane.end, eventsIn(pane)]))
   return [...openWindows(entry)].flatMap(([end, events]) => {
     const total = panes.get(end)
     // A window that was entered just before a ring was full is open, but no event of it is in any pane yet.

@@ -6,7 +6,7 @@
  * `abandon`. One checkpoint at a time; numbers ascend.
  */
 import type { MessagePort } from 'node:worker_threads'
-import type { CtrError } from '../errors.ts'
+import { CtrError } from '../errors.ts'
 import type { TaskFacts } from '../window/facts.ts'
 import type { ObjectReference } from './manifest.ts'
 
@@ -39,6 +39,19 @@ export interface Written {
   readonly bytesWritten: number
   /** The longest that any worker stood still, ms. */
   readonly pausedMs: number
+}
+
+/** Why one is not written though the store works: objects that it refers to are not there, or its name belongs to another. */
+export type Excuse = { readonly kind: 'missing'; readonly tasks: readonly number[] } | { readonly kind: 'taken' }
+
+/** It is no failure of checkpoints. */
+export class NotWritten extends CtrError {
+  readonly excuse: Excuse
+
+  constructor(excuse: Excuse, message: string) {
+    super('CTR_CHECKPOINT_FAILED', message)
+    this.excuse = excuse
+  }
 }
 
 /** See the file's comment. */

@@ -1,7 +1,7 @@
 /** The verbs `ctr checkpoint` and `ctr savepoint` on the command line. */
 import { type Command, Option } from 'commander'
 import type { CheckpointOptions, ExportOptions } from './options.ts'
-import { type Done, exampleText, verb } from './verb.ts'
+import { type Done, exampleText, NO_VIEW_HELP, verb } from './verb.ts'
 
 const NAMES = 'an id, the name of a savepoint, or latest: what a start would go on from'
 
@@ -53,6 +53,7 @@ function addVerify(parent: Command, done: Done): void {
   const description = 'Read every byte and check it; exits 1 when something is broken.'
   part(parent, 'verify', description, 'ctr checkpoint verify\nctr checkpoint verify before-upgrade')
     .argument('[checkpoint]', 'an id, the name of a savepoint, or latest; without it all there are')
+    .option('--no-view', NO_VIEW_HELP)
     .action(async (what: string | undefined, options: CheckpointOptions) => {
       const { verifyVerb } = await import('./checkpoint.ts')
       done(await verifyVerb(what, options))
@@ -64,6 +65,7 @@ function addDiff(parent: Command, done: Done): void {
   part(parent, 'diff', description, 'ctr checkpoint diff before-upgrade latest\nctr checkpoint diff before-upgrade latest --json')
     .argument('<a>', NAMES)
     .argument('<b>', 'the same')
+    .option('--no-view', NO_VIEW_HELP)
     .action(async (a: string, b: string, options: CheckpointOptions) => {
       const { diffVerb } = await import('./checkpoint.ts')
       done(await diffVerb(a, b, options))
@@ -80,6 +82,7 @@ function addExport(parent: Command, done: Done): void {
   )
     .argument('[checkpoint]', NAMES, 'latest')
     .addOption(new Option('-f, --format <name>', 'json: a line of JSON for each').choices(['json', 'csv']).default('json'))
+    .option('--no-view', NO_VIEW_HELP)
     .action(async (what: string, options: ExportOptions) => {
       const { exportVerb } = await import('./checkpoint.ts')
       done(await exportVerb(what, options))
@@ -102,6 +105,7 @@ function addSavepoint(program: Command, done: Done): void {
         : 'Remove a savepoint for good.'
     part(parent, action, description, `ctr savepoint ${action} before-upgrade`)
       .argument('<name>', 'up to 100 of A-Z a-z 0-9 dot, dash and underscore')
+      .option('--no-view', NO_VIEW_HELP)
       .option('--url <url>', 'of the running pipeline; without it http.host and http.port of the configuration')
       .action(async (name: string, options: CheckpointOptions) => {
         const [{ savepointVerb }, { askPipeline }] = await Promise.all([import('./savepoint.ts'), import('./ask-pipeline.ts')])

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { countArgument, durationArgument, positiveArgument } from './arguments.ts'
 import type { SelftestOptions } from './options.ts'
-import { type Done, verb } from './verb.ts'
+import { type Done, NO_VIEW_HELP, verb } from './verb.ts'
 
 const DETAILS = `
 On the configured brokers and ClickHouse it makes topics, groups and a database named ctr-selftest-*, with windows of 5 s, and removes
@@ -23,6 +23,7 @@ export function addSelftest(program: Command, done: Done): void {
     .option('--products <n>', 'how many products', positiveArgument, 500)
     .option('--seed <n>', 'the same seed makes the same events, and kills at the same moments', countArgument)
     .option('--json', 'the verdict in JSON')
+    .option('--no-view', NO_VIEW_HELP)
     .addHelpText('after', DETAILS)
     .action(async (options: SelftestOptions) => {
       const { selftestVerb } = await import('./selftest.ts')

@@ -1,7 +1,11 @@
 /** How the command line's words are read: numbers, durations, and configuration keys given as options. */
 import { InvalidArgumentError } from 'commander'
 import type { StartWish } from '../checkpoint/decide.ts'
-import { parseDuration, parseSize } from '../config/units.ts'
+import { pathOf } from '../config/field-path.ts'
+import { DAY, durationsMeant, parseDuration, parseSize, timesMeant } from '../config/units.ts'
+import type { Reset } from '../kafka/start-position.ts'
+import { type EventShape, FIELD_NAMES, type FieldName } from '../load/event-shape.ts'
+import type { From } from '../probe/sample.ts'
 
 const FACTORS: Readonly<Record<string, number>> = { k: 1e3, K: 1e3, M: 1e6, G: 1e9 }
 
@@ -25,7 +29,16 @@ export function positiveArgument(text: string): number {
 /** ms of a duration such as 60s. */
 export function durationArgument(text: string): number {
   const ms = parseDuration(text)
+  const meant = durationsMeant(text)
+  if (ms === undefined && meant !== undefined) throw new InvalidArgumentError(`It has no unit. Write ${meant}.`)
   if (ms === undefined) throw new InvalidArgumentError('Write a duration such as 500ms, 60s, 5m or 1h.')
+  return ms
+}
+
+/** ms of a duration to wait, from 1 ms to a day: timers know no longer one than 24 days. */
+export function patienceArgument(text: string): number {
+  const ms = durationArgument(text)
+  if (ms < 1 || ms > DAY) throw new InvalidArgumentError('It must be at least 1ms and at most 1d, such as 10m.')
   return ms
 }
 
@@ -39,6 +52,8 @@ export function sizeArgument(text: string): number {
 /** ms since the epoch of an ISO-8601 time, or such a number. */
 export function timeArgument(text: string): number {
   const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
+  const meant = /^\d+$/.test(text) ? timesMeant(ms) : undefined
+  if (meant !== undefined) throw new InvalidArgumentError(`Write ${meant}.`)
   if (!Number.isSafeInteger(ms)) throw new InvalidArgumentError('Write a time such as 2025-01-31T12:00:00Z, or ms since the epoch.')
   return ms
 }
@@ -59,6 +74,17 @@ export function fromArgument(text: string): StartWish['from'] {
   return { savepoint: name }
 }
 
+/** What `--reset` says: earliest, latest or a time. */
+export function resetArgument(text: string): Reset {
+  return text === 'earliest' || text === 'latest' ? text : timeArgument(text)
+}
+
+/** What `ctr tap --from` says: latest, earliest, a time, or -N for the last N records. */
+export function fromWhereArgument(text: string): From {
+  if (text === 'earliest' || text === 'latest') return text
+  return text.startsWith('-') ? { last: positiveArgument(text.slice(1)) } : { time: timeArgument(text) }
+}
+
 /** An exponent of Zipf's law, 0 to 5. */
 export function skewArgument(text: string): number {
   const skew = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
@@ -66,16 +92,61 @@ export function skewArgument(text: string): number {
   return skew
 }
 
+/** Where generated events have their values: `product=data.sku,time=at`; may be repeated. */
+export function fieldsArgument(text: string, before: EventShape['fields'] | undefined = {}): EventShape['fields'] {
+  const fields: { [field in FieldName]?: readonly string[] | undefined } = { ...before }
+  for (const pair of text.split(',')) {
+    const [name = '', path = ''] = pair.split(/=(.*)/s)
+    const found = pathOf(path)
+    const field = FIELD_NAMES.find((one) => one === name)
+    if (field === undefined || found === undefined || found.element !== undefined) {
+      throw new InvalidArgumentError(`Write a field and its path, such as product=data.sku; the fields are ${FIELD_NAMES.join(', ')}.`)
+    }
+    fields[field] = found.steps
+  }
+  return fields
+}
+
+/** What generated impressions and clicks are called, apart by a comma. */
+export function typesArgument(text: string): EventShape['types'] {
+  const [impression = '', click = '', ...more] = text.split(',')
+  if (impression === '' || click === '' || more.length > 0)
+    throw new InvalidArgumentError('Write both, such as "Product Viewed,Product Clicked".')
+  return [impression, click]
+}
+
 /** Gathers an option that may be repeated. */
 export function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text]
 }
 
-/** `--window.size=1m` is `--set window.size=1m`, and `--log.pretty` is `--set log.pretty=true`. Words after `--` are left alone. */
-export function expandKeys(words: readonly string[]): string[] {
-  const end = words.indexOf('--')
-  return words.flatMap((word, i) => {
-    const match = end >= 0 && i > end ? null : /^--([A-Za-z]+(?:\.[A-Za-z]+)+)(=(?:.|\n)*)?$/.exec(word)
-    return match === null ? [word] : ['--set', `${match[1]}${match[2] ?? '=true'}`]
-  })
+/** Keys without a section are words like those of the verbs' own options, of which none may have such a name. */
+const TOP_KEYS = 'tenant'
+const KEY = new RegExp(`^--([A-Za-z][A-Za-z0-9]*(?:\\.[A-Za-z][A-Za-z0-9]*)+|${TOP_KEYS})(=(?:.|\\n)*)?$`)
+
+/** What stands behind one of these has been expanded already. */
+const SETS = new Set(['--set', '-s'])
+
+/**
+ * `--window.size=1m` and `--window.size 1m`, of which `takesValue` says so, are `--set --window.size=1m`, and `--log.pretty` is
+ * `--set --log.pretty=true`; the dashes tell how it was written. Words after `--` are left alone.
+ */
+export function expandKeys(words: readonly string[], takesValue: (key: string) => boolean): string[] {
+  const expanded: string[] = []
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? ''
+    if (word === '--') return [...expanded, ...words.slice(i)]
+    const [, key, value] = KEY.exec(word) ?? []
+    if (key === undefined || SETS.has(words[i - 1] ?? '')) expanded.push(word)
+    else if (value !== undefined) expanded.push('--set', `--${key}${value}`)
+    else if (!takesValue(key)) expanded.push('--set', `--${key}=true`)
+    else if (/^-/.test(words[i + 1] ?? '-')) expanded.push('--set', `--${key}`)
+    else expanded.push('--set', `--${key}=${words[++i]}`)
+  }
+  return expanded
+}
+
+/** Whether a word is a key whose value may stand in the next one. */
+export function isBareKey(word: string): boolean {
+  return KEY.exec(word)?.[2] === undefined && KEY.test(word)
 }

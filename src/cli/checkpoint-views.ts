@@ -55,7 +55,7 @@ function taskOf(entry: TaskEntry) {
     bytes: object?.bytes ?? 0,
     object: object?.key ?? null,
     partitions: partitions.map(({ topic, partition, position, maxEventTime, totals, windows }) => {
-      const lowWater = Math.min(position, ...windows.map(({ offset }) => offset))
+      const lowWater = Math.min(position, ...windows.filter(({ released }) => released !== true).map(({ offset }) => offset))
       return {
         topic,
         partition,

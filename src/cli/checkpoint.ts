@@ -12,9 +12,10 @@ import { loadConfig } from '../config/load.ts'
 import { CtrError } from '../errors.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { openStore } from '../store/open-store.ts'
-import { formatBytes, formatCount, formatTime } from '../text.ts'
+import { formatBytes, formatCount, formatTime, visible } from '../text.ts'
 import { count, detailsOf, renderDetails, renderSummaries } from './checkpoint-views.ts'
 import type { CheckpointOptions, ConfigOptions, ExportOptions } from './options.ts'
+import { withProgress } from './progress.ts'
 import { renderTable } from './table.ts'
 
 /** Where answers go and what time it is; tests have their own. */
@@ -79,7 +80,7 @@ export async function verifyVerb(
 ): Promise<number> {
   return await withStore(options, async ({ store, group }) => {
     const listing = await listManifests(store, group)
-    const verdicts = await verdictsOf(store, listing, what)
+    const verdicts = await verdictsOf(store, listing, what, options)
     const broken = verdicts.filter(({ problems }) => problems.length > 0)
     if (options.json) output.write(json(verdicts))
     else {
@@ -94,20 +95,30 @@ export async function verifyVerb(
   })
 }
 
-async function verdictsOf(store: ObjectStore, listing: ManifestListing, what: string | undefined) {
+interface Verdict {
+  readonly name: string
+  readonly tasks: number
+  readonly bytes: number
+  readonly problems: readonly string[]
+}
+
+async function verdictsOf(store: ObjectStore, listing: ManifestListing, what: string | undefined, options: CheckpointOptions) {
   const selected = what === undefined ? undefined : new Set(select(listing, what).tasks.map(({ from }) => from))
-  const verdicts = []
-  for (const stored of listing.manifests) {
-    if (selected !== undefined && !selected.has(stored)) continue
-    const { id, savepoint } = stored.manifest
-    const tasks = await verifyManifest(store, stored)
-    verdicts.push({
-      name: savepoint === null ? id : `${id} ${savepoint}`,
-      tasks: tasks.length,
-      bytes: tasks.reduce((sum, { bytes }) => sum + bytes, stored.bytes),
-      problems: tasks.flatMap(({ task, problems }) => problems.map((problem) => `task ${task}: ${problem}`)),
-    })
-  }
+  const verdicts: Verdict[] = []
+  const wanted = listing.manifests.filter((stored) => selected?.has(stored) ?? true)
+  const stepNow = () => ({ what: 'verify', done: verdicts.length, of: wanted.length, unit: 'checkpoints' })
+  await withProgress(options, stepNow, async () => {
+    for (const stored of wanted) {
+      const { id, savepoint } = stored.manifest
+      const tasks = await verifyManifest(store, stored)
+      verdicts.push({
+        name: savepoint === null ? id : `${id} ${savepoint}`,
+        tasks: tasks.length,
+        bytes: tasks.reduce((sum, { bytes }) => sum + bytes, stored.bytes),
+        problems: tasks.flatMap(({ task, problems }) => problems.map((problem) => `task ${task}: ${problem}`)),
+      })
+    }
+  })
   const unreadable = selected === undefined ? listing.unreadable : []
   return [...verdicts, ...unreadable.map(({ key, reason }) => ({ name: key, tasks: 0, bytes: 0, problems: [reason.message] }))]
 }
@@ -122,7 +133,10 @@ export async function diffVerb(
   return await withStore(options, async ({ store, group }) => {
     const listing = await listManifests(store, group)
     const found: WindowDifference[] = []
-    for await (const difference of differences(store, select(listing, a), select(listing, b))) found.push(difference)
+    const stepNow = () => ({ what: 'compare', done: found.length, unit: 'windows that differ' })
+    await withProgress(options, stepNow, async () => {
+      for await (const difference of differences(store, select(listing, a), select(listing, b))) found.push(difference)
+    })
     if (options.json) output.write(json(found.map((window) => ({ ...window, start: isoTime(window.start), end: isoTime(window.end) }))))
     else if (found.length === 0) output.write(`${a} and ${b} hold the same open windows\n`)
     else output.write(textOf(renderDifferences(found, clock())))
@@ -152,16 +166,26 @@ export async function exportVerb(what: string, options: ExportOptions, { output 
     const selection = select(await listManifests(store, group), what)
     let chunk = options.format === 'csv' ? 'task,product,window_start,window_end,impressions,clicks\n' : ''
     const terminal = (output as Partial<WriteStream>).isTTY === true
+    let cells = 0
     const flush = async () => {
       // Product ids come from outside and may hold control characters; a terminal must not obey them.
-      if (!output.write(terminal ? chunk.replaceAll(/(?!\n)\p{Cc}/gu, '?') : chunk)) await once(output, 'drain')
+      if (!output.write(terminal ? visible(chunk) : chunk)) await once(output, 'drain')
       chunk = ''
     }
-    for await (const cell of cellsOf(store, selection)) {
-      chunk += options.format === 'csv' ? csv(Object.values(cell)) : `${JSON.stringify(cell)}\n`
-      if (chunk.length > CHUNK_LENGTH) await flush()
-    }
-    await flush()
+    // What is exported to the terminal itself shows how far it is.
+    const wish = terminal ? { ...options, view: false } : options
+    await withProgress(
+      wish,
+      () => ({ what: 'export', done: cells, unit: 'cells' }),
+      async () => {
+        for await (const cell of cellsOf(store, selection)) {
+          cells++
+          chunk += options.format === 'csv' ? csv(Object.values(cell)) : `${JSON.stringify(cell)}\n`
+          if (chunk.length > CHUNK_LENGTH) await flush()
+        }
+        await flush()
+      },
+    )
     return 0
   })
 }
@@ -192,5 +216,5 @@ function json(value: unknown): string {
 
 /** Ids, names and topics are harmless on a terminal; messages may quote what is not. */
 function textOf(lines: readonly string[]): string {
-  return lines.map((line) => `${line.replaceAll(/\p{Cc}/gu, '?')}\n`).join('')
+  return visible(lines.map((line) => `${line}\n`).join(''))
 }

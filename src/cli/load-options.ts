@@ -2,7 +2,19 @@
 import { type Command, Option } from 'commander'
 import { CODEC_NAMES } from '../batch/codec.ts'
 import { parseSize } from '../config/units.ts'
-import { countArgument, durationArgument, positiveArgument, shareArgument, sizeArgument, skewArgument, timeArgument } from './arguments.ts'
+import { LOAD_ENVELOPES, PLAIN_SHAPE } from '../load/event-shape.ts'
+import {
+  countArgument,
+  durationArgument,
+  fieldsArgument,
+  positiveArgument,
+  shareArgument,
+  sizeArgument,
+  skewArgument,
+  timeArgument,
+  typesArgument,
+} from './arguments.ts'
+import { NO_VIEW_HELP } from './verb.ts'
 
 /** Loads by name: events per second, and products in proportion. */
 export const LOAD_PROFILES: Readonly<Record<string, { readonly rate: number; readonly products: number }>> = {
@@ -37,9 +49,25 @@ export function addLoadOptions(command: Command): Command {
     .addOption(choice('--keys <spelling>', 'product_id, productId, or both', ['snake', 'camel', 'mixed']).default('snake'))
     .addOption(choice('--user-ids <shape>', 'what user ids look like', ['number', 'uuid', 'email']).default('number'))
     .option('--event-bytes <size>', 'pad events to this size with a key that nobody knows', sizeArgument, 0)
+    .addOption(
+      choice('--format <name>', 'how values are encoded; others than json are registered at schemaRegistry.url', [
+        'json',
+        'avro',
+        'json-schema',
+        'protobuf',
+      ]).default('json'),
+    )
+    .addOption(choice('--envelope <name>', 'what wraps the events, as events.envelope reads it', LOAD_ENVELOPES).default('none'))
+    .option('--fields <list>', 'where values are: product=data.sku,time=at; of id, user, product, type, time and session', fieldsArgument)
+    .addOption(
+      new Option('--types <impression,click>', 'what the types are called')
+        .argParser(typesArgument)
+        .default(PLAIN_SHAPE.types, PLAIN_SHAPE.types.join(',')),
+    )
     .addOption(choice('--codec <name>', 'compression', CODEC_NAMES).default('none'))
     .option('--seed <n>', 'the same seed makes the same events', countArgument, 1)
     .option('--batch-bytes <size>', 'size of a record batch', sizeArgument, parseSize('512KiB'))
     .option('--threads <n>', 'threads that make events; without it as many as the rate takes', positiveArgument)
     .option('--start-time <time>', 'time of the first event, ISO-8601 or ms since the epoch; without it now', timeArgument)
+    .option('--no-view', NO_VIEW_HELP)
 }

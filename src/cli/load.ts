@@ -1,28 +1,41 @@
 /** `ctr load`: produces generated events to Kafka, shows how fast, and checks at the end that the topics hold what was sent. */
+import { z } from 'zod'
 import { CODEC } from '../batch/codec.ts'
-import { loadConfig } from '../config/load.ts'
+import { systemClock } from '../clock.ts'
+import type { Config } from '../config/schema.ts'
+import { CtrError } from '../errors.ts'
+import { type EventEncoding, LOAD_SCHEMAS, type LoadFormat } from '../load/event-formats.ts'
+import { type EventShape, PLAIN_SHAPE } from '../load/event-shape.ts'
 import { type LoadProgress, type LoadResult, produceLoad } from '../load/produce.ts'
 import { createLogger } from '../log.ts'
+import { RegistryClient } from '../registry/registry-client.ts'
 import { formatCount, formatSpan } from '../text.ts'
+import { loadWithBrokers } from './brokers.ts'
 import { LOAD_PROFILES } from './load-options.ts'
 import type { LoadOptions } from './options.ts'
+import { openProgress, type WorkProgress } from './progress.ts'
 import { listenForStop } from './signals.ts'
 
 const PRODUCTS = 1000
+const SCHEMA_TYPES: { readonly [format in LoadFormat]: string } = { avro: 'AVRO', 'json-schema': 'JSON', protobuf: 'PROTOBUF' }
+const registeredSchema = z.object({ id: z.int() })
 const PLAIN_LINE_MS = 5000
+const STOPPING = 'stopping: what is sent is waited for and checked first; Ctrl-C again ends it at once'
 
 /** Runs the verb; gives the exit code. Throws CtrError for a wrong configuration, a dead broker or a refused password. */
 export async function loadVerb(options: LoadOptions): Promise<number> {
-  const sets = [...options.set]
-  if (options.brokers !== undefined) sets.push(`kafka.brokers=${JSON.stringify(options.brokers.split(','))}`)
-  if (options.topics !== undefined) sets.push(`kafka.topics=${JSON.stringify(options.topics.split(','))}`)
-  const config = loadConfig({ file: options.config, sets })
+  const { config } = loadWithBrokers(options)
   const { brokers, clientId, connectionTimeout, requestTimeout, security } = config.kafka
   const profile = options.profile === undefined ? undefined : LOAD_PROFILES[options.profile]
   const rate = options.rate ?? profile?.rate ?? 0
   const stop = listenForStop()
-  const progress = progressLine(rate)
+  const progress = openProgress(options)
+  const say = (line: string) => progress.say(`ctr load: ${line}`)
+  if (options.count === undefined && options.duration === undefined) say('without --count or --duration it goes on until Ctrl-C')
+  if (progress.shown) stop.signal.addEventListener('abort', () => say(STOPPING))
+  const onProgress = progress.shown ? shownProgress(progress, rate, options) : plainProgress(rate)
   try {
+    const encoding = await encodingOf(options, config)
     const result = await produceLoad({
       kafka: {
         brokers,
@@ -30,7 +43,7 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
         connectionTimeoutMs: connectionTimeout,
         requestTimeoutMs: requestTimeout,
         security,
-        logger: createLogger(config.log),
+        logger: createLogger(config.log, progress.log),
       },
       topics: config.kafka.topics.map(({ name }) => name),
       partitions: options.partitions,
@@ -51,7 +64,9 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
         keys: options.keys,
         userIds: options.userIds,
         eventBytes: options.eventBytes,
+        shape: shapeOf(options),
       },
+      encoding,
       rate,
       count: options.count,
       durationMs: options.duration,
@@ -60,7 +75,8 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
       threads: options.threads,
       startTime: options.startTime,
       signal: stop.signal,
-      onProgress: progress.show,
+      onProgress,
+      onForeign: say,
     })
     progress.end()
     for (const line of describe(result)) console.log(line)
@@ -69,6 +85,36 @@ export async function loadVerb(options: LoadOptions): Promise<number> {
     progress.end()
     stop.dispose()
   }
+}
+
+/** Registers the schema of what is made for each topic, as Confluent's serializers do. Throws CtrError. */
+async function encodingOf(
+  { format = 'json', envelope, fields, eventBytes }: LoadOptions,
+  config: Config,
+): Promise<EventEncoding | undefined> {
+  if (format === 'json') return undefined
+  const { schemaRegistry, kafka } = config
+  const isPlain = (envelope ?? PLAIN_SHAPE.envelope) === PLAIN_SHAPE.envelope && fields === undefined && eventBytes === 0
+  if (!isPlain) throw new CtrError('CTR_USAGE', `--format ${format}: --envelope, --fields and --event-bytes are of JSON; leave them out`)
+  if (schemaRegistry.url === undefined) {
+    throw new CtrError('CTR_USAGE', `--format ${format} registers its schema: say where, by --schemaRegistry.url=http://HOST:8081`)
+  }
+  const client = new RegistryClient({ ...schemaRegistry, url: schemaRegistry.url }, systemClock)
+  try {
+    const schemaIds: number[] = []
+    for (const { name } of kafka.topics) {
+      const schema = { schema: LOAD_SCHEMAS[format], schemaType: SCHEMA_TYPES[format] }
+      const answer = await client.post(`/subjects/${encodeURIComponent(`${name}-value`)}/versions`, schema)
+      schemaIds.push(registeredSchema.parse(answer).id)
+    }
+    return { format, schemaIds }
+  } finally {
+    client.close()
+  }
+}
+
+function shapeOf({ envelope, fields, types }: LoadOptions): EventShape {
+  return { envelope: envelope ?? PLAIN_SHAPE.envelope, fields: fields ?? PLAIN_SHAPE.fields, types: types ?? PLAIN_SHAPE.types }
 }
 
 /** What a finished load has to say, line by line. */
@@ -93,27 +139,31 @@ export function describe(result: LoadResult): string[] {
   return lines
 }
 
-/** A line that is drawn over itself on a terminal, and a line now and then elsewhere; on stderr, since the result goes to stdout. */
-function progressLine(rate: number): { show: (progress: LoadProgress) => void; end: () => void } {
-  const terminal = process.stderr.isTTY
+/** A line that is drawn over itself; on stderr, since the result goes to stdout. */
+function shownProgress(progress: WorkProgress, rate: number, { count, duration }: LoadOptions): (progress: LoadProgress) => void {
+  let last: LoadProgress = { events: 0, seconds: 0 }
+  const unit = rate === 0 ? 'events' : `events, ${formatCount(rate)}/s wanted`
+  progress.follow(() => {
+    const shares = [(last.seconds * 1000) / (duration ?? Number.POSITIVE_INFINITY), last.events / (count ?? Number.POSITIVE_INFINITY)]
+    const share = duration === undefined && count === undefined ? undefined : Math.min(1, Math.max(...shares))
+    return { what: 'load', done: last.events, of: count, unit, share }
+  })
+  return (now) => {
+    last = now
+  }
+}
+
+/** A line now and then. */
+function plainProgress(rate: number): (progress: LoadProgress) => void {
   let last: LoadProgress = { events: 0, seconds: 0 }
   let plainFrom = 0
-  let drawn = false
-  const show = (progress: LoadProgress) => {
+  return (progress) => {
     const reached = (progress.events - last.events) / Math.max(progress.seconds - last.seconds, 0.001)
     last = progress
+    if (progress.seconds * 1000 - plainFrom < PLAIN_LINE_MS) return
+    plainFrom = progress.seconds * 1000
     const wanted = rate === 0 ? '' : ` of ${formatCount(rate)}`
-    const text = `${formatSpan(progress.seconds * 1000)}  ${formatCount(progress.events)} events  ${formatCount(reached)}${wanted} events/s`
-    if (terminal) process.stderr.write(`\r\x1b[K${text}`)
-    else if (progress.seconds * 1000 - plainFrom >= PLAIN_LINE_MS) {
-      plainFrom = progress.seconds * 1000
-      process.stderr.write(`${text}\n`)
-    }
-    drawn = terminal
+    const text = `${formatSpan(plainFrom)}  ${formatCount(progress.events)} events  ${formatCount(reached)}${wanted} events/s`
+    process.stderr.write(`${text}\n`)
   }
-  const end = () => {
-    if (drawn) process.stderr.write('\r\x1b[K')
-    drawn = false
-  }
-  return { show, end }
 }

@@ -6,6 +6,7 @@ import { formatSpan } from '../text.ts'
 import { withStore } from './checkpoint.ts'
 import { count } from './checkpoint-views.ts'
 import type { CheckpointOptions } from './options.ts'
+import { withProgress } from './progress.ts'
 
 /** What can be done to a savepoint. */
 export type SavepointAction = 'create' | 'delete'
@@ -29,7 +30,9 @@ export async function savepointVerb(
   ask: AskPipeline = nobody,
   write: (text: string) => void = (text) => void process.stdout.write(text),
 ): Promise<number> {
-  const { text, facts } = (await ask(action, name, options)) ?? (await onStore(action, name, options))
+  const what = action === 'create' ? `savepoint ${name}: the pipeline writes what it holds` : `savepoint ${name} is removed`
+  const work = async () => (await ask(action, name, options)) ?? (await onStore(action, name, options))
+  const { text, facts } = await withProgress(options, () => ({ what }), work)
   write(options.json ? `${JSON.stringify(facts, null, 2)}\n` : `${text}\n`)
   return 0
 }

@@ -7,7 +7,7 @@ import { COLOURS } from './colours.ts'
 /** The lines of the table. */
 export function renderVerdict(verdict: SelftestVerdict, colours: boolean = COLOURS): string[] {
   const c = picocolors.createColors(colours)
-  const { events, counted, late, invalid, kills, killsEarly, pods, recoveryMs, rowsDiffering, seed, seconds } = verdict
+  const { events, counted, late, invalid, ignored, kills, killsEarly, pods, recoveryMs, rowsDiffering, seed, seconds } = verdict
   const line = (name: string, value: string, remark = '') => `  ${name.padEnd(22)}${value.padStart(13)}   ${remark}`.trimEnd()
   const differing = formatCount(rowsDiffering)
   const processes = `${pods} ${pods === 1 ? 'process' : 'processes'}`
@@ -17,6 +17,7 @@ export function renderVerdict(verdict: SelftestVerdict, colours: boolean = COLOU
     line('  counted', formatCount(counted)),
     line('  late', formatCount(late)),
     line('  invalid', formatCount(invalid), `${formatCount(verdict.deadLetters)} dead letters`),
+    line('  ignored', formatCount(ignored)),
     line('kills', formatCount(kills), `${processes}; ${killsEarly} before they had begun to count`),
     line('  to new rows, median', recoveryMs === null ? '-' : formatSpan(recoveryMs.p50)),
     line('  to new rows, longest', recoveryMs === null ? '-' : formatSpan(recoveryMs.max)),

@@ -10,6 +10,7 @@ import { selftestPods } from '../selftest/pods.ts'
 import { runSelftest } from '../selftest/run.ts'
 import { prepareStand, type Stand } from '../selftest/stand.ts'
 import type { SelftestOptions } from './options.ts'
+import { openProgress } from './progress.ts'
 import { renderVerdict } from './selftest-view.ts'
 import { listenForStop } from './signals.ts'
 
@@ -20,10 +21,15 @@ export async function selftestVerb(options: SelftestOptions): Promise<number> {
   const { pods: count, partitions } = options
   if (count > PODS_MAX) throw new CtrError('CTR_USAGE', `--pods ${count}: at most ${PODS_MAX} processes`)
   if (count > partitions) throw new CtrError('CTR_USAGE', `--pods ${count}: at most one for each of the ${partitions} --partitions`)
-  const log = createLogger({ level: 'error', pretty: process.stderr.isTTY === true })
+  const progress = openProgress(options)
+  const say = (line: string) => progress.say(`ctr selftest: ${line}`)
+  const log = createLogger({ level: 'error' }, progress.log)
   const stop = listenForStop()
   const pods = selftestPods()
-  stop.signal.addEventListener('abort', () => void pods.close())
+  stop.signal.addEventListener('abort', () => {
+    if (progress.shown) say('stopping: what was made is taken away first; Ctrl-C again ends it at once, and leaves it behind')
+    void pods.close()
+  })
   let stand: Stand | undefined
   let left: string[] = []
   let passed = false
@@ -31,7 +37,16 @@ export async function selftestVerb(options: SelftestOptions): Promise<number> {
     const id = randomBytes(4).toString('hex')
     stand = await prepareStand({ file: options.config, sets: options.set, id, partitions, log })
     say(`topics, group and database ${stand.name}`)
-    const verdict = await runSelftest({ stand, pods, options, log, signal: stop.signal, say })
+    const verdict = await runSelftest({
+      stand,
+      pods,
+      options,
+      log,
+      signal: stop.signal,
+      say,
+      onStep: (stepNow) => progress.follow(stepNow),
+    })
+    progress.end()
     const lines = options.json === true ? [JSON.stringify(verdict, null, 2)] : renderVerdict(verdict)
     process.stdout.write(`${lines.join('\n')}\n`)
     passed = verdict.passed
@@ -42,11 +57,8 @@ export async function selftestVerb(options: SelftestOptions): Promise<number> {
     await pods.close()
     left = (await stand?.close()) ?? []
     for (const one of left) say(`LEFT BEHIND ${one}`)
+    progress.end()
     stop.dispose()
   }
   return passed && left.length === 0 ? 0 : 1
-}
-
-function say(line: string): void {
-  process.stderr.write(`ctr selftest: ${line}\n`)
 }

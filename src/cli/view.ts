@@ -1,10 +1,10 @@
 /** The live view: pure functions from snapshots of the pipeline to lines. Who draws them, how often and where is the verb's choice. */
 import picocolors from 'picocolors'
+import { fit } from '../columns.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
 import { formatCount, formatRatio, formatSpan, formatTime } from '../text.ts'
 import { TERM_NAMES } from '../window/ledger.ts'
 import { COLOURS } from './colours.ts'
-import { fit } from './columns.ts'
 import { lagOf, recordsRead, watermarkOf } from './totals.ts'
 
 /** A product of the table, newest counts first. */
@@ -37,6 +37,7 @@ export function renderView(
   const columns = Math.max(WIDTH_MIN, Math.min(width, WIDTH_MAX))
   const lines = [headline(stats, columns, c), '', ...figures(sample, previous).map((row) => cells(row, columns, c))]
   for (const reason of stats.notReady) lines.push(c.yellow(fit(` ! ${reason}`, columns)))
+  for (const { message } of stats.degraded) lines.push(c.yellow(fit(` ! ${message}`, columns)))
   lines.push('', ...products(top, columns, c))
   lines.push(c.dim(fit(` ${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC`, columns)))
   return lines.map((line) => line.trimEnd())
@@ -55,6 +56,7 @@ export function renderLine(sample: ViewSample, previous: ViewSample | undefined)
     ...NOT_COUNTED.map((name) => `${name} ${formatCount(stats.terms[name])}`),
     `rows ${formatCount(stats.rowsWritten)}`,
     ...stats.notReady,
+    ...stats.degraded.map(({ message }) => message),
   ]
   return `${new Date(at).toISOString().slice(0, 19)}Z ${stats.state}: ${parts.join(', ')}`
 }

@@ -4,6 +4,8 @@ import type { PipelineStats } from '../metrics/stats.ts'
 import { renderLine, renderView, type TopProduct, type ViewSample } from './view.ts'
 
 export interface WatchOptions {
+  /** Whether a terminal may be drawn upon; lines otherwise, as without one. */
+  readonly redraw: boolean
   /** Without a terminal, a line is printed this often, ms. */
   readonly plainEveryMs: number
   /** Asks for the products of the table; undefined leaves the table out. */
@@ -15,8 +17,8 @@ const ASK_TOP_MS = 1000
 const COLUMNS_DEFAULT = 100
 
 /** Begins to draw on stdout; `close` leaves the last picture standing. */
-export function watch(pipeline: { stats(): PipelineStats }, { plainEveryMs, top }: WatchOptions): { close(): Promise<void> } {
-  const terminal = process.stdout.isTTY === true
+export function watch(pipeline: { stats(): PipelineStats }, { redraw, plainEveryMs, top }: WatchOptions): { close(): Promise<void> } {
+  const terminal = redraw && process.stdout.isTTY === true
   const update = terminal ? createLogUpdate(process.stdout) : undefined
   let products: readonly TopProduct[] = []
   let asking = Promise.resolve()

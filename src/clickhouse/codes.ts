@@ -13,11 +13,20 @@ export const PASSING: ReadonlySet<number> = new Set([
   762, 777, 778, 999,
 ])
 
+/** What ails one server of several: its connections, its Keeper session, a table that it can't write, its end. */
+export const ELSEWHERE: ReadonlySet<number> = new Set([202, 203, 209, 210, 225, 236, 242, 279, 745, 999])
+
+/** Somebody has to make room. */
+export const DISK_FULL = 243
+
 /** Timeouts and memory: an insert of fewer rows may do. */
 export const TOO_LARGE: ReadonlySet<number> = new Set([159, 160, 209, 241])
 
 /** User and password, or a right that is missing. */
 export const DENIED: ReadonlySet<number> = new Set([192, 193, 194, 497, 516])
+
+/** A setting that may not be set so, or is not known; also whatever a user whose profile is read-only may not do. */
+export const SETTING_REFUSED: ReadonlySet<number> = new Set([115, 164, 452])
 
 /**
  * May be about what a row holds: constraints; values that a column, its DEFAULT, the partition key or a materialized view can't take. The

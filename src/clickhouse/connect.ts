@@ -1,11 +1,11 @@
 /**
  * The one way to a ClickHouse, embedded or not: an HTTP client with keep-alive, TLS and basic authentication; and what its errors mean.
  */
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
-import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client'
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client'
+import { formatDuration } from '../config/units.ts'
 import { CtrError, type CtrErrorCode, UNTRUSTED_CERTIFICATE } from '../errors.ts'
-import { DENIED, PASSING } from './codes.ts'
+import { http, loadHttps } from '../node-http.ts'
+import { DENIED, DISK_FULL, PASSING, SETTING_REFUSED } from './codes.ts'
 
 /** PEM texts. */
 export interface TlsOptions {
@@ -18,6 +18,12 @@ export interface TlsOptions {
 /** Where a ClickHouse is and how to be let in. Plain data: it travels between threads. */
 export interface Endpoint {
   readonly url: string
+  /** All its addresses when there are several, in the order in which they are tried; `url` is the one in use. */
+  readonly urls?: readonly string[] | undefined
+  /** Whose servers have the tables together. */
+  readonly cluster?: string | undefined
+  /** The Unix socket to speak HTTP over, of an embedded one; `url` is then what it is called. */
+  readonly socketPath?: string | undefined
   readonly username: string
   readonly password: string
   readonly database: string
@@ -27,18 +33,28 @@ export interface Endpoint {
   readonly compression: boolean
 }
 
+/**
+ * Whatever is inserted through a distributed table is written when that is said, and not in a queue of the server that was asked. What was
+ * computed from a replica that lags far behind would be wrong, and rows just written are read from the replica that has taken them.
+ */
+const CLUSTER_SETTINGS: ClickHouseSettings = {
+  distributed_foreground_insert: 1,
+  fallback_to_stale_replicas_for_distributed_queries: 0,
+  load_balancing: 'in_order',
+}
+
 /** A client of the endpoint; `database` undefined leaves the server's default, for when ours may not exist yet. */
 export function connect(endpoint: Endpoint, database: string | undefined): ClickHouseClient {
   const { tls } = endpoint
   const agent = endpoint.url.startsWith('https:')
-    ? new HttpsAgent({
+    ? new (loadHttps().Agent)({
         keepAlive: true,
         rejectUnauthorized: tls?.rejectUnauthorized ?? true,
         ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
         ...(tls?.cert === undefined ? {} : { cert: tls.cert }),
         ...(tls?.key === undefined ? {} : { key: tls.key }),
       })
-    : new HttpAgent({ keepAlive: true })
+    : new http.Agent({ keepAlive: true, ...(endpoint.socketPath === undefined ? {} : { socketPath: endpoint.socketPath }) })
   return createClient({
     url: endpoint.url,
     username: endpoint.username,
@@ -49,14 +65,20 @@ export function connect(endpoint: Endpoint, database: string | undefined): Click
     compression: { request: endpoint.compression, response: false },
     // An agent of our own: the client's TLS options know no rejectUnauthorized, and with a client certificate they drop the password.
     http_agent: agent,
+    ...(endpoint.cluster === undefined ? {} : { clickhouse_settings: CLUSTER_SETTINGS }),
     log: { level: ClickHouseLogLevel.OFF },
   })
+}
+
+/** The ClickHouse of the endpoint, in words. */
+export function whereOf({ url, socketPath }: Endpoint): string {
+  return socketPath === undefined ? `ClickHouse at ${url}` : `the embedded ClickHouse at ${socketPath}`
 }
 
 /** What an error of the client means to an operator: code, whether waiting helps, and a message that names the key to look at. */
 export function explainClickHouse(error: unknown, endpoint: Endpoint): CtrError {
   if (error instanceof CtrError) return error
-  const where = `ClickHouse at ${endpoint.url}`
+  const where = whereOf(endpoint)
   const fail = (code: CtrErrorCode, message: string, retriable = false) => new CtrError(code, message, { retriable, cause: error })
   const text = error instanceof Error ? error.message.trim() : String(error)
   if (error instanceof ClickHouseError) return explainRefusal(error, where, endpoint, fail)
@@ -73,12 +95,18 @@ export function explainClickHouse(error: unknown, endpoint: Endpoint): CtrError 
       `clickhouse.url: ${where} does not speak TLS as wanted (${code}); check http:// or https://, the port, and clickhouse.tls`,
     )
   }
+  if (isTimeout(error)) return unanswered(endpoint, error)
   const short = text === '' ? code : text.split('\n', 1)[0]
-  return fail(
-    'CTR_CLICKHOUSE_UNREACHABLE',
-    `clickhouse.url: ${where} does not answer (${short}); check that it runs and can be reached`,
-    true,
-  )
+  const key = endpoint.socketPath === undefined ? 'clickhouse.url' : 'clickhouse.embedded'
+  return fail('CTR_CLICKHOUSE_UNREACHABLE', `${key}: ${where} does not answer (${short}); check that it runs and can be reached`, true)
+}
+
+/** Nothing has come within the time of a request. */
+export function unanswered(endpoint: Endpoint, cause?: unknown): CtrError {
+  const limit = formatDuration(endpoint.requestTimeoutMs)
+  const what = `clickhouse.requestTimeout: ${whereOf(endpoint)} has not answered within ${limit}`
+  const remedy = 'it is busy, or nothing comes through: look at it, or allow more time'
+  return new CtrError('CTR_CLICKHOUSE_UNREACHABLE', `${what}; ${remedy}`, { retriable: true, cause })
 }
 
 function explainRefusal(
@@ -90,16 +118,27 @@ function explainRefusal(
   const code = Number(error.code)
   const kind = `${error.code} ${error.type ?? ''}`
   const said = `${kind}: ${error.message.trim()}`
+  if (code === 497 && endpoint.socketPath !== undefined) {
+    const remedy = 'it works on tables only, not on files, addresses, programs and users; give a server of your own with clickhouse.url'
+    return fail('CTR_CLICKHOUSE_REFUSED', `clickhouse.embedded: ${where} refuses (${said}): ${remedy}`)
+  }
   if (code === 497) {
     return fail(
       'CTR_CLICKHOUSE_AUTH',
-      `clickhouse.username: ${where} does not give ${endpoint.username} the right (${said}); grant it, or use another user`,
+      `clickhouse.username: ${where} does not give ${endpoint.username} the right (${said}); \`ctr schema grants\` prints what to grant`,
     )
   }
   if (DENIED.has(code)) {
     return fail(
       'CTR_CLICKHOUSE_AUTH',
       `clickhouse.username, clickhouse.password: ${where} refuses user ${endpoint.username} (${kind}); check both`,
+    )
+  }
+  if (SETTING_REFUSED.has(code)) {
+    const remedy = 'give it another profile, or use another user'
+    return fail(
+      'CTR_CLICKHOUSE_REFUSED',
+      `clickhouse.username: the settings profile of ${endpoint.username} at ${where} forbids (${said}); ${remedy}`,
     )
   }
   if (code === 81) {
@@ -114,10 +153,24 @@ function explainRefusal(
       `clickhouse.database: ${where} misses a table (${said}); create what is missing with \`ctr schema apply\``,
     )
   }
-  return fail('CTR_CLICKHOUSE_REFUSED', `${where} refuses (${said})`, PASSING.has(code))
+  const remedy = code === DISK_FULL ? '; its disk is full: make room there' : ''
+  return fail('CTR_CLICKHOUSE_REFUSED', `${where} refuses (${said})${remedy}`, PASSING.has(code))
 }
 
-const AWAY = new Set(['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
+/** A success without what ClickHouse says of every statement: whoever answers may not be ClickHouse, and then nothing is written. */
+export function unacknowledged(what: string): CtrError {
+  const seen = `something answers ${what} without X-ClickHouse-Summary, by which it is known what ClickHouse has done`
+  const remedy = 'let what stands before ClickHouse pass that header on, or connect without it'
+  return new CtrError('CTR_CLICKHOUSE_UNREACHABLE', `clickhouse.url: ${seen}; ${remedy}`, { retriable: true })
+}
+
+// ENOENT is that of a Unix socket.
+const AWAY = new Set(['ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN'])
+
+/** The client has waited for the answer for as long as it may. It has no code for that. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Timeout error.'
+}
 
 /** Nobody was there to send anything to. */
 export function isAway(error: unknown): boolean {

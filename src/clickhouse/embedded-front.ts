@@ -2,18 +2,22 @@
  * Opens the embedded ClickHouse of a directory: attaches to the front that already serves it, or starts one (front-child.ts).
  *
  * Any number of processes may have the directory open. Each holds a lease, a connection whose end tells the front that its holder is gone,
- * however it went. When the front itself dies, every holder notices at once and whoever comes first starts it again at the same address.
+ * however it went. When the front itself dies, every holder notices at once, whoever comes first starts it again, and all move to its new
+ * address. A front whose directory was removed or replaced dies too (front-child.ts), and the next one begins with what is there.
  */
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { type ClientRequest, get, type IncomingMessage } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { extname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Backoff, backoffMs } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
-import type { FrontAddress, FrontReport, FrontStart } from './front-child.ts'
+import { http } from '../node-http.ts'
+import { fetchEngine } from './fetched-engine.ts'
+import { type FrontAddress, makePrivate, readFrontAddress } from './front-address.ts'
+import type { FrontReport, FrontStart } from './front-child.ts'
 
 /** What is said about the front's life; pino fits. */
 export interface FrontLogger {
@@ -26,7 +30,7 @@ export interface EmbeddedOptions {
   readonly lingerMs?: number
   /** How long somebody else may hold the directory without answering: a front that is starting or leaving. */
   readonly heldTimeoutMs?: number
-  /** The front came back under another address, because its old port was taken meanwhile. */
+  /** The front was started again, and has another address. */
   readonly onMoved?: (address: FrontAddress) => void
 }
 
@@ -49,8 +53,9 @@ const REMEDY = 'choose another directory with clickhouse.embedded, or give the a
 /** Attaches to or starts the embedded ClickHouse in `directory`. Throws CTR_CLICKHOUSE_EMBEDDED. */
 export async function openEmbedded(directory: string, logger: FrontLogger, options: EmbeddedOptions = {}): Promise<EmbeddedClickHouse> {
   const path = resolve(directory)
-  let lease = await attachOrStart(path, options, undefined)
-  logger.info({ directory: path, url: lease.address.url, pid: lease.address.pid }, 'embedded ClickHouse is open')
+  const tell = (message: string) => logger.info({}, message)
+  let lease = await attachOrStart(path, options, tell)
+  logger.info({ directory: path, socket: lease.address.socketPath, pid: lease.address.pid }, 'embedded ClickHouse is open')
   let closed = false
 
   const watch = () => {
@@ -62,11 +67,11 @@ export async function openEmbedded(directory: string, logger: FrontLogger, optio
     logger.warn({ directory: path }, 'embedded ClickHouse has gone, starting it again')
     for (let failures = 1; !closed; failures++) {
       try {
-        const next = await attachOrStart(path, options, lease.address)
+        const next = await attachOrStart(path, options, tell)
         if (closed) return next.release()
-        if (next.address.url !== lease.address.url || next.address.password !== lease.address.password) options.onMoved?.(next.address)
+        if (next.address.password !== lease.address.password) options.onMoved?.(next.address)
         lease = next
-        logger.info({ directory: path, url: lease.address.url, pid: lease.address.pid }, 'embedded ClickHouse is back')
+        logger.info({ directory: path, socket: lease.address.socketPath, pid: lease.address.pid }, 'embedded ClickHouse is back')
         return watch()
       } catch (error) {
         logger.warn({ directory: path, error: String(error) }, 'embedded ClickHouse does not start, trying again')
@@ -84,30 +89,26 @@ export async function openEmbedded(directory: string, logger: FrontLogger, optio
   }
 }
 
-async function attachOrStart(directory: string, options: EmbeddedOptions, before: FrontAddress | undefined): Promise<Lease> {
+async function attachOrStart(directory: string, options: EmbeddedOptions, tell: (message: string) => void): Promise<Lease> {
   const { lingerMs = LINGER_MS, heldTimeoutMs = HELD_TIMEOUT_MS } = options
-  const started = Date.now()
+  let started = Date.now()
+  let fetched = false
   for (;;) {
-    const known = readAddress(directory)
+    const known = readFrontAddress(directory)
     const lease = known === undefined ? undefined : await takeLease(known)
     if (lease !== undefined) return lease
-    const report = await startFront(directory, { lingerMs, previous: known ?? before })
+    const report = await startFront(directory, lingerMs)
     if (report.kind === 'ready') {
       const own = await takeLease(report.address)
       if (own !== undefined) return own
-    } else if (report.reason !== 'engine' || !isHeld(report.message) || Date.now() - started > heldTimeoutMs) {
+    } else if (report.reason === 'package' && !fetched) {
+      await fetchEngine(tell)
+      fetched = true
+      started = Date.now()
+    } else if ((report.reason !== 'held' && report.reason !== 'lost') || Date.now() - started > heldTimeoutMs) {
       throw explain(directory, report)
     }
     await sleep(backoffMs(1, LOOK_AGAIN))
-  }
-}
-
-/** The address that the directory's front published; undefined when there is none. */
-function readAddress(directory: string): FrontAddress | undefined {
-  try {
-    return JSON.parse(readFileSync(join(directory, 'front.json'), 'utf8')) as FrontAddress
-  } catch {
-    return undefined
   }
 }
 
@@ -117,11 +118,17 @@ interface Lease {
   release(): void
 }
 
-/** Undefined when nobody answers there, or somebody else does. */
+/** Undefined when nobody answers there. */
 function takeLease(address: FrontAddress): Promise<Lease | undefined> {
   return new Promise((resolve) => {
     const auth = `${address.username}:${address.password}`
-    const request: ClientRequest = get(`${address.url}/lease`, { agent: false, auth, timeout: LEASE_TIMEOUT_MS })
+    const request: ClientRequest = http.get({
+      socketPath: address.socketPath,
+      path: '/lease',
+      agent: false,
+      auth,
+      timeout: LEASE_TIMEOUT_MS,
+    })
     request.once('timeout', () => request.destroy())
     request.once('error', () => resolve(undefined))
     request.once('response', (response) => {
@@ -160,46 +167,64 @@ function leaseOf(address: FrontAddress, request: ClientRequest, response: Incomi
 }
 
 /** Starts a child and waits for its report; the child outlives this process. */
-async function startFront(directory: string, how: { lingerMs: number; previous: FrontAddress | undefined }): Promise<FrontReport> {
+async function startFront(directory: string, lingerMs: number): Promise<FrontReport> {
   const log = join(directory, `front.${randomUUID()}.log`)
   let logFile: number
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    logFile = openSync(log, 'w', 0o600)
+    if (!makePrivate(directory)) return { kind: 'failed', reason: 'owner', message: '' }
+    logFile = openSync(log, 'wx', 0o600)
   } catch (error) {
     return { kind: 'failed', reason: 'files', message: String((error as Error).message) }
   }
   const entry = fileURLToPath(new URL(`./front-child${extname(import.meta.filename)}`, import.meta.url))
   // The engine makes paths relative to the working directory and then looks for patterns in them; `/` has none, and keeps no volume busy.
-  const child = spawn(process.execPath, [entry], { detached: true, stdio: ['ignore', 'ignore', logFile, 'ipc'], cwd: '/' })
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', entry], {
+    detached: true,
+    stdio: ['ignore', 'ignore', logFile, 'ipc'],
+    cwd: '/',
+  })
   closeSync(logFile)
-  const start: FrontStart = {
-    directory,
-    lingerMs: how.lingerMs,
-    port: Number(new URL(how.previous?.url ?? 'http://x:0').port),
-    password: how.previous?.password ?? '',
-  }
   const report = await new Promise<FrontReport>((resolve) => {
     const fail = (message: string) => resolve({ kind: 'failed', reason: 'engine', message })
     const timer = setTimeout(() => fail(`no answer within ${OPEN_TIMEOUT_MS} ms`), OPEN_TIMEOUT_MS)
     child.once('message', (message) => resolve(message as FrontReport))
     child.once('error', (error) => fail(error.message))
     child.once('exit', (code, signal) => fail(`exit ${signal ?? code}`))
-    child.send(start, (error) => error !== null && fail(error.message))
+    child.send({ directory, lingerMs } satisfies FrontStart, (error) => error !== null && fail(error.message))
     child.once('message', () => clearTimeout(timer)).once('exit', () => clearTimeout(timer))
   })
   child.unref()
   if (report.kind === 'ready') {
-    renameSync(log, join(directory, 'front.log'))
+    keepLog(log, directory)
     return report
   }
   child.kill('SIGKILL')
-  const said = readFileSync(log, 'utf8').trim()
-  rmSync(log, { force: true })
-  return { ...report, message: [report.message, said.slice(-2_000)].filter((part) => part !== '').join(': ') }
+  const message = [report.message, takeLog(log).slice(-2_000)].filter((part) => part !== '').join(': ')
+  return { ...report, message, reason: report.reason === 'engine' && isHeld(message) ? 'held' : report.reason }
 }
 
-/** The engine's own words when another process has the directory open. */
+/** What a front says from now on is in front.log. */
+function keepLog(log: string, directory: string): void {
+  try {
+    renameSync(log, join(directory, 'front.log'))
+  } catch {
+    // It went with the directory.
+  }
+}
+
+/** What the log of a front that did not start says; the file is removed. */
+function takeLog(log: string): string {
+  try {
+    return readFileSync(log, 'utf8').trim()
+  } catch {
+    return ''
+  } finally {
+    rmSync(log, { force: true })
+  }
+}
+
+/** The engine's own words when another process has opened its data: a front of an earlier version. */
 function isHeld(message: string): boolean {
   return message.includes('Cannot lock file')
 }
@@ -212,8 +237,15 @@ export function explain(directory: string, report: FrontReport & { kind: 'failed
       `the engine is not installed (${firstLine(report.message)}); run \`npm i chdb\`, or give a server's address with clickhouse.url`,
     )
   }
+  if (report.reason === 'fetched') {
+    const remedy = "remove that folder, and the next start fetches it again; or give a server's address with clickhouse.url"
+    return message(`the engine that was fetched can't be loaded from its folder (${firstLine(report.message)}); ${remedy}`)
+  }
   if (report.reason === 'files') return message(`can't write to ${directory} (${firstLine(report.message)}); ${REMEDY}`)
-  if (isHeld(report.message)) {
+  if (report.reason === 'owner') {
+    return message(`${directory} belongs to another user, who could change what is in it; run as that user, or ${REMEDY}`)
+  }
+  if (report.reason === 'held' || report.reason === 'lost') {
     return message(`${directory} is in use by another process that doesn't answer; end that process, or ${REMEDY}`)
   }
   return message(

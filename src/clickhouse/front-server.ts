@@ -3,10 +3,12 @@
  *
  *   GET  /ping                      Ok.
  *   GET  /lease                     an answer that never ends: the front lives while somebody holds one
- *   POST /?query=…&setting=…        SQL in the parameter or the body; data of an INSERT in the body, plain, gzip or zstd
+ *   POST /?query=…&setting=…        SQL in the parameter or the body; data of an INSERT in the body, plain, gzip or zstd. Of the same
+ *                                   session_id, what one request sets or makes for the session the next one finds
  *
  * What the engine does wrong when used directly, and what stands against it here:
- *   - output of a failed query leaks into the connection's next result, settings stick: every request has a connection of its own (2 ms);
+ *   - output of a failed query leaks into the connection's next result, settings stick: a connection, which costs 3 ms, serves another
+ *     request only when that has the same settings and database, and nothing has failed (front-connections.ts);
  *   - data inside a statement ends at a blank line and the rest runs as SQL: data goes through a file (FROM INFILE);
  *   - INFILE that matches nothing inserts nothing without a word: data that gave no rows is an error.
  * A result is held in memory whole before it is sent.
@@ -19,27 +21,21 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip, createZstdDecompress, gzipSync } from 'node:zlib'
-import { exceptionCode, identifier, insertFromFile, settingsStatement, splitInsert, statusOf } from './front-sql.ts'
+import type { FrontConnections } from './front-connections.ts'
+import { exceptionCode, insertFromFile, leavesSession, reachesFiles, settingsStatement, splitInsert, statusOf } from './front-sql.ts'
 
 /** SQL that comes as text is held in memory; data does not count. */
 const SQL_MAX_BYTES = 64 * 1024 * 1024
 
-/** What the front needs of chDB: a connection of its own for each request. */
-export interface EngineConnection {
-  queryAsync(
-    sql: string,
-    options: { format: string },
-  ): Promise<{ bytes(): Uint8Array; rowsRead: number; bytesRead: number; elapsed: number }>
-  close(): void
-}
-
 export interface FrontOptions {
-  readonly open: () => EngineConnection
+  readonly connections: FrontConnections
   readonly version: string
   readonly username: string
   readonly password: string
-  /** Bodies wait here for the engine; a plain path (isPlainPath). */
-  readonly spool: string
+  /** The folder in which bodies wait for the engine; a plain path (isPlainPath). */
+  readonly spool: () => string
+  /** Called before anything is answered. Does not return when there is nothing left to answer for. */
+  readonly look: () => void
   /** Called with +1 and -1 as leases and requests begin and end. */
   readonly leases: (change: 1 | -1) => void
   readonly requests: (change: 1 | -1) => void
@@ -53,6 +49,7 @@ interface Answer {
 /** The request handler of an HTTP server. It never rejects: what goes wrong is the answer. */
 export function frontHandler(options: FrontOptions): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
+    options.look()
     const url = URL.parse(request.url ?? '/', 'http://front')
     if (url === null) return void response.writeHead(400).end('bad request target\n')
     response.setHeader('X-ClickHouse-Server-Display-Name', 'ctr-embedded')
@@ -74,6 +71,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, params:
   response.setHeader('X-ClickHouse-Query-Id', queryId)
   try {
     const { bytes, summary } = await execute(request, params, options)
+    options.look()
     response.setHeader('X-ClickHouse-Summary', JSON.stringify(summary))
     response.setHeader('Content-Type', 'text/plain; charset=UTF-8')
     const gzip = params.get('enable_http_compression') === '1' && /\bgzip\b/.test(String(request.headers['accept-encoding']))
@@ -92,7 +90,7 @@ async function execute(request: IncomingMessage, params: URLSearchParams, option
   const query = params.get('query') ?? ''
   let insert = query === '' ? undefined : splitInsert(query)
   let sql = query
-  const path = join(options.spool, randomUUID())
+  const path = join(options.spool(), randomUUID())
   try {
     let size = 0
     if (insert?.data === '') {
@@ -105,6 +103,8 @@ async function execute(request: IncomingMessage, params: URLSearchParams, option
       size = insert === undefined ? 0 : Buffer.byteLength(insert.data)
       if (insert !== undefined) await writeFile(path, insert.data, { flag: 'wx' })
     }
+    const reached = reachesFiles(insert === undefined ? sql : insert.head)
+    if (reached !== undefined) throw new Error(`Code: 497. DB::Exception: ${reached}: Not enough privileges. (ACCESS_DENIED)`)
     if (insert !== undefined && size === 0) return { bytes: new Uint8Array(0), summary: summaryOf(0, 0, 0, 0) }
     return await run(insert === undefined ? sql : insertFromFile(insert, path), insert !== undefined, params, options)
   } finally {
@@ -113,18 +113,19 @@ async function execute(request: IncomingMessage, params: URLSearchParams, option
 }
 
 async function run(sql: string, isInsert: boolean, params: URLSearchParams, options: FrontOptions): Promise<Answer> {
-  const settings = settingsStatement(params)
-  const database = params.get('database')
-  const connection = options.open()
+  const connections = options.connections
+  const session = { settings: settingsStatement(params), database: params.get('database') ?? '', id: params.get('session_id') ?? '' }
+  const connection = await connections.take(session)
+  let left = false
   try {
-    if (settings !== undefined) await connection.queryAsync(settings, { format: 'Null' })
-    if (database !== null && database !== '') await connection.queryAsync(`USE ${identifier(database)}`, { format: 'Null' })
     const result = await connection.queryAsync(sql, { format: params.get('default_format') ?? 'TabSeparated' })
+    left = session.id !== '' || leavesSession(sql)
     if (isInsert && result.rowsRead === 0) throw new Error('Code: 1002. DB::Exception: The data gave no rows. (UNKNOWN_EXCEPTION)')
     const written = isInsert ? result.rowsRead : 0
     return { bytes: result.bytes(), summary: summaryOf(result.rowsRead, result.bytesRead, written, result.elapsed) }
   } finally {
-    connection.close()
+    if (left) connections.give(session, connection)
+    else connection.close()
   }
 }
 

@@ -56,9 +56,96 @@ export function splitInsert(sql: string): InsertStatement | undefined {
   }
 }
 
+/** Texts, names in quotes, comments to the end of a line, and where other comments begin, which lie in each other. */
+const QUOTED = new RegExp(
+  [
+    /'(?:[^'\\]|\\[\s\S])*'|‘[^’]*’|\$(\w*)\$[\s\S]*?\$\1\$/,
+    /"((?:[^"\\]|\\[\s\S])*)"|`((?:[^`\\]|\\[\s\S])*)`|“([^”]*)”/,
+    /--[^\n]*|#[ !][^\n]*|\/\*/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'g',
+)
+const COMMENT_EDGE = /\/\*|\*\//g
+const CLAUSES = /\b(?:INTO\s+OUTFILE|FROM\s+INFILE)(?=\s*'')/i
+const FUNCTION = /(?<![\w.])file\s*\(/
+
+/**
+ * What in a statement reads or writes files of the machine without asking for rights, as it stands there; undefined when nothing does.
+ * The engine has these for whoever calls it in its own process.
+ */
+export function reachesFiles(sql: string): string | undefined {
+  let bare = ''
+  let at = 0
+  for (QUOTED.lastIndex = 0; ; QUOTED.lastIndex = at) {
+    const found = QUOTED.exec(sql)
+    if (found === null) break
+    const [text] = found
+    const name = found[2] ?? found[3] ?? found[4]
+    const shown = name === undefined ? (/^['‘$]/.test(text) ? "''" : ' ') : /^\w+$/.test(name) ? name : '_'
+    bare += sql.slice(at, found.index) + shown
+    at = text === '/*' ? commentEnd(sql, QUOTED.lastIndex) : QUOTED.lastIndex
+  }
+  bare += sql.slice(at)
+  return (CLAUSES.exec(bare) ?? FUNCTION.exec(bare))?.[0]
+}
+
+/** One of several statements, from its first word on. */
+export interface ScriptStatement {
+  readonly sql: string
+  /** Of its first word, counted from 1, in the text that it stands in. */
+  readonly line: number
+}
+
+const EDGE = new RegExp(`${QUOTED.source}|;`, 'g')
+
+/** The statements of a text, apart by semicolons. Data behind `INSERT … FORMAT name` goes to the end of the text. */
+export function statementsOf(text: string): ScriptStatement[] {
+  const found: ScriptStatement[] = []
+  /** The first word of the present statement; -1 before that. */
+  let first = -1
+  const noteWord = (start: number, end: number) => {
+    const word = text.slice(start, end).search(/\S/)
+    if (first < 0 && word >= 0) first = start + word
+  }
+  const close = (end: number) => {
+    if (first >= 0) found.push({ sql: text.slice(first, end), line: text.slice(0, first).split('\n').length })
+    first = -1
+  }
+  for (let at = 0; ; ) {
+    EDGE.lastIndex = at
+    const edge = EDGE.exec(text)
+    noteWord(at, edge?.index ?? text.length)
+    if (edge === null) break
+    const comment = /^(?:--|#|\/\*)/.test(edge[0])
+    at = edge[0] === '/*' ? commentEnd(text, EDGE.lastIndex) : EDGE.lastIndex
+    if (edge[0] !== ';') {
+      if (!comment) noteWord(edge.index, at)
+      continue
+    }
+    const insert = first < 0 ? undefined : splitInsert(text.slice(first, edge.index))
+    if (insert !== undefined && insert.format !== 'Values' && insert.data !== '') break
+    close(edge.index)
+  }
+  close(text.length)
+  return found
+}
+
+/** Behind the comment whose inside begins at `from`. */
+function commentEnd(sql: string, from: number): number {
+  COMMENT_EDGE.lastIndex = from
+  for (let depth = 1; depth > 0; ) {
+    const edge = COMMENT_EDGE.exec(sql)
+    if (edge === null) return sql.length
+    depth += edge[0] === '/*' ? 1 : -1
+  }
+  return COMMENT_EDGE.lastIndex
+}
+
 /** The statement that reads the insert's data from a file. `path` must be plain: the engine takes a pattern that matches nothing. */
 export function insertFromFile(insert: InsertStatement, path: string): string {
-  return `${insert.head} FROM INFILE ${quote(path)} COMPRESSION 'none'${insert.settings} FORMAT ${insert.format}`
+  return `${insert.head} FROM INFILE ${literal(path)} COMPRESSION 'none'${insert.settings} FORMAT ${insert.format}`
 }
 
 /** Whether a path holds no character that the engine's INFILE takes for a pattern. */
@@ -71,14 +158,21 @@ export function settingsStatement(params: URLSearchParams): string | undefined {
   const parts: string[] = []
   for (const [name, value] of params) {
     if (NOT_SETTINGS.has(name)) continue
-    if (!/^\w+$/.test(name)) throw new Error(`Code: 115. DB::Exception: Unknown setting ${quote(name)}. (UNKNOWN_SETTING)`)
-    parts.push(`${name} = ${quote(value)}`)
+    if (!/^\w+$/.test(name)) throw new Error(`Code: 115. DB::Exception: Unknown setting ${literal(name)}. (UNKNOWN_SETTING)`)
+    parts.push(`${name} = ${literal(value)}`)
   }
   return parts.length === 0 ? undefined : `SET ${parts.join(', ')}`
 }
 
+const LEAVES_SESSION = /^\s*(?:SELECT|WITH|INSERT|CREATE|DROP|ALTER|TRUNCATE|OPTIMIZE|EXISTS|SHOW|DESCRIBE)\b/i
+
+/** Whether the statement leaves settings, database and temporary tables of its connection as they are. */
+export function leavesSession(sql: string): boolean {
+  return LEAVES_SESSION.test(sql) && !/\bTEMPORARY\b|;/i.test(sql)
+}
+
 /** A string literal. */
-function quote(text: string): string {
+export function literal(text: string): string {
   return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }
 

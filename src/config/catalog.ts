@@ -58,35 +58,40 @@ export function dotted(path: readonly PropertyKey[], anyIndex = false): string {
   return out
 }
 
-/** The known key that was most likely meant by the unknown `name` inside `section` (a dotted path, '' for the root). */
-export function nearestKey(section: string, name: string): string | undefined {
-  const prefix = section === '' ? '' : `${section}.`
-  const siblings = KEYS.filter((key) => key.path.startsWith(prefix) && !/[.[]/.test(key.path.slice(prefix.length)))
-  const near = nearest(
-    name,
-    siblings.map((key) => key.path.slice(prefix.length)),
-  )
-  if (near !== undefined) return `${prefix}${near}`
-  const elsewhere = KEYS.filter((key) => plain(lastPart(key.path)) === plain(name) || plain(key.path) === plain(name))
-  return elsewhere.length === 1 ? elsewhere[0]?.path : undefined
-}
+/** What a key costs that was not meant: a letter that differs in its name, and another section. */
+const COST_LETTER = 2
+const COST_ELSEWHERE_MAX = 3
+/** A part of a name such as user, for username, is taken for it. */
+const PART_MIN_LENGTH = 4
+/** So many equally near ones are named. */
+const NEAREST_MAX = 3
 
-function nearest(name: string, candidates: readonly string[]): string | undefined {
-  let best: string | undefined
-  let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1
-  for (const candidate of candidates) {
-    const d = distance(plain(name), plain(candidate))
-    if (d < bestDistance && d < candidate.length) {
-      best = candidate
-      bestDistance = d
-    }
-  }
-  return best
+/**
+ * The known keys that were most likely meant by the unknown `name` inside `section` (a dotted path, '' for the root): those of the nearest
+ * name, in the nearest section. A name in another section must be nearly the same.
+ */
+export function nearestKeys(section: string, name: string): string[] {
+  const whole = plain(section + name)
+  const ranked = KEYS.flatMap(({ path }) => {
+    const [parent, last] = [path.slice(0, Math.max(0, path.lastIndexOf('.'))), lastPart(path)]
+    if (path.endsWith('[]')) return []
+    if (plain(path) === whole) return [{ path, cost: 0 }]
+    const here = parent === section
+    const partOf = here && name.length >= PART_MIN_LENGTH && plain(last).includes(plain(name))
+    const letters = partOf ? 1 : distance(plain(name), plain(last))
+    const lettersMax = here ? Math.max(2, Math.floor(name.length / 3)) : Math.floor(name.length / 4)
+    if (letters > lettersMax || letters >= last.length) return []
+    const elsewhere = here ? 0 : section === '' ? 1 : Math.min(COST_ELSEWHERE_MAX, distance(plain(section), plain(parent)))
+    return [{ path, cost: COST_LETTER * letters + elsewhere }]
+  })
+  const least = Math.min(...ranked.map(({ cost }) => cost))
+  const nearest = ranked.filter(({ cost }) => cost === least).map(({ path }) => path)
+  return nearest.length > NEAREST_MAX ? [] : nearest
 }
 
 /** group_id, group-id and groupId are the same word; window_size is window.size. */
 function plain(name: string): string {
-  return name.replaceAll(/[._-]/g, '').toLowerCase()
+  return name.replaceAll(/[._-]|\[\]/g, '').toLowerCase()
 }
 
 function lastPart(path: string): string {
@@ -105,9 +110,11 @@ function walk(schema: z.ZodType, path: string, optional = false): Key[] {
   return own
 }
 
-/** What to do about an unknown key: the nearest known one, or how to see them all. */
-export function suggestion(path: string): string {
-  const dot = path.lastIndexOf('.')
-  const near = nearestKey(dot < 0 ? '' : path.slice(0, dot), path.slice(dot + 1))
-  return near === undefined ? '`ctr config print` shows all keys' : `did you mean ${near}?`
+/** What to do about an unknown key, whose list indices are numbers: the nearest known ones, or how to see them all. */
+export function suggestion(path: readonly PropertyKey[]): string {
+  const section = path.slice(0, -1)
+  const near = nearestKeys(dotted(section, true), String(path.at(-1)))
+  // Of the same list the element that was written.
+  const named = near.map((key) => (key.startsWith(`${dotted(section, true)}.`) ? `${dotted(section)}.${lastPart(key)}` : key))
+  return named.length === 0 ? '`ctr config print` shows all keys' : `did you mean ${named.join(' or ')}?`
 }

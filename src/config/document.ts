@@ -3,15 +3,21 @@
  * each came from. Nothing is checked against the schema here except the keys of `--set`.
  */
 import { readFileSync } from 'node:fs'
-import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, parse as parseYaml, visit } from 'yaml'
+import { createRequire } from 'node:module'
+import type { Document, LineCounter } from 'yaml'
 import { KEYS, suggestion } from './catalog.ts'
 import type { Fault, Sources } from './faults.ts'
 import { hasVariable, interpolate } from './interpolate.ts'
-import { isTree, type Tree } from './tree.ts'
+import { isTree, type Tree, valueAt } from './tree.ts'
+
+/** Loaded when something is written in it: a start without a file has no use for it. */
+const loadYaml = (): typeof import('yaml') => createRequire(import.meta.url)('yaml')
 
 /** The configuration before it is checked. */
 export interface RawConfig extends Sources {
   readonly faults: readonly Fault[]
+  /** Where the value in effect comes from: `default`, `ctr.yaml:12`, `environment NAME, ctr.yaml:12`, `--set` or `--window.size`. */
+  readonly originOf: (path: readonly string[]) => string
 }
 
 /** Reads the file and lays the `key=value` texts over it. Faults are collected, never thrown. */
@@ -21,20 +27,36 @@ export function readDocument(
   env: Readonly<Record<string, string | undefined>>,
 ): RawConfig {
   const faults: Fault[] = []
-  const lines = new LineCounter()
-  const document = parseFile(file, lines, faults)
-  if (document !== undefined) fillVariables(document, env, lines, faults)
-  const root = document === undefined ? {} : toTree(document, faults)
-  const setPaths = new Set<string>()
-  for (const set of sets) applySet(root, set, setPaths, faults)
-  const whereOf = (path: readonly PropertyKey[]) => {
-    for (let n = path.length; n > 0; n--) if (setPaths.has(path.slice(0, n).join('.'))) return '--set'
-    return document === undefined ? undefined : lineOf(document, path, lines)
+  const parsed = parseFile(file, faults)
+  const variables = parsed === undefined ? new Map<string, string[]>() : fillVariables(parsed, env, faults)
+  const root = parsed === undefined ? {} : toTree(parsed.document, faults)
+  /** How each path was set. */
+  const setBy = new Map<string, string>()
+  for (const set of sets) applySet(root, set, setBy, faults)
+  const wayOf = (path: readonly PropertyKey[]) => {
+    for (let n = path.length; n > 0; n--) {
+      const by = setBy.get(path.slice(0, n).join('.'))
+      if (by !== undefined) return by
+    }
+    return undefined
   }
-  return { tree: withoutNulls(root) as Tree, faults, whereOf }
+  const tree = withoutNulls(root) as Tree
+  const whereOf = (path: readonly PropertyKey[]) => wayOf(path) ?? (parsed === undefined ? undefined : lineOf(parsed, path))
+  const originOf = (path: readonly string[]) => {
+    if (valueAt(tree, path) === undefined) return 'default'
+    const place = `${file}:${whereOf(path)?.replace('line ', '')}`
+    const names = variables.get(path.join('.')) ?? []
+    return wayOf(path) ?? (names.length === 0 ? place : `environment ${names.join(', ')}, ${place}`)
+  }
+  return { tree, faults, whereOf, originOf }
 }
 
-function parseFile(file: string | undefined, lines: LineCounter, faults: Fault[]): Document.Parsed | undefined {
+interface ParsedFile {
+  readonly document: Document.Parsed
+  readonly lines: LineCounter
+}
+
+function parseFile(file: string | undefined, faults: Fault[]): ParsedFile | undefined {
   if (file === undefined) return undefined
   let text: string
   try {
@@ -49,6 +71,8 @@ function parseFile(file: string | undefined, lines: LineCounter, faults: Fault[]
     return undefined
   }
   // prettyErrors would quote the faulty line, and a secret with it.
+  const { LineCounter, parseDocument, isMap } = loadYaml()
+  const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   // The errors after the first are mostly its echo.
   const [first] = document.errors
@@ -61,27 +85,36 @@ function parseFile(file: string | undefined, lines: LineCounter, faults: Fault[]
     faults.push({ path: '', message: `${file} must hold keys and values`, remedy: 'begin with a section such as kafka:' })
     return undefined
   }
-  return document
+  return { document, lines }
 }
 
 function isNull(node: unknown): boolean {
-  return isScalar(node) && node.value === null
+  return loadYaml().isScalar(node) && node.value === null
 }
 
-function fillVariables(document: Document.Parsed, env: Readonly<Record<string, string | undefined>>, lines: LineCounter, faults: Fault[]) {
+/** Gives the names of the variables that stand in the value of each path. */
+function fillVariables(
+  { document, lines }: ParsedFile,
+  env: Readonly<Record<string, string | undefined>>,
+  faults: Fault[],
+): Map<string, string[]> {
+  const variables = new Map<string, string[]>()
+  const { visit, isScalar } = loadYaml()
   visit(document, {
     Scalar(key, node, ancestors) {
       if (key === 'key' || typeof node.value !== 'string' || !hasVariable(node.value)) return
-      const { text, missing } = interpolate(node.value, env)
+      const { text, found, missing } = interpolate(node.value, env)
+      const path = ancestors.flatMap((parent) => ('key' in parent && isScalar(parent.key) ? [String(parent.key.value)] : [])).join('.')
+      if (found.length > 0) variables.set(path, [...(variables.get(path) ?? []), ...found])
       for (const name of missing) {
         const remedy = `set ${name}, or give a default: \${${name}:value}`
-        const path = ancestors.flatMap((parent) => ('key' in parent && isScalar(parent.key) ? [String(parent.key.value)] : [])).join('.')
         faults.push({ path, message: `environment variable ${name} is not set`, remedy, where: lineAt(lines, node.range?.[0] ?? 0) })
       }
       // A variable that is empty leaves its key at the default.
       node.value = missing.length > 0 || text === '' ? null : text
     },
   })
+  return variables
 }
 
 function toTree(document: Document.Parsed, faults: Fault[]): Tree {
@@ -93,28 +126,35 @@ function toTree(document: Document.Parsed, faults: Fault[]): Tree {
   }
 }
 
-function applySet(root: Tree, set: string, setPaths: Set<string>, faults: Fault[]): void {
+/** A text that begins with dashes was an option of the key's own name. */
+function applySet(root: Tree, set: string, setBy: Map<string, string>, faults: Fault[]): void {
   const equals = set.indexOf('=')
-  const path = (equals < 0 ? set : set.slice(0, equals)).trim()
-  if (equals < 1) {
-    faults.push({ path: '', message: `--set ${path} has no value`, remedy: 'write --set key=value, for example --set window.size=1m' })
+  const name = (equals < 0 ? set : set.slice(0, equals)).trim()
+  const path = name.replace(/^--/, '')
+  const own = name !== path
+  const where = own ? name : '--set'
+  if (path === '' || equals < 0) {
+    const [message, remedy] = own
+      ? [`${name} has no value`, `write ${name}=value`]
+      : [`--set ${path} has no value`, 'write --set key=value, for example --set window.size=1m']
+    faults.push({ path: '', message, remedy })
     return
   }
   if (!KEYS.some((key) => key.path === path)) {
-    faults.push({ path, message: 'is not a key', remedy: suggestion(path), where: '--set' })
+    faults.push({ path, message: 'is not a key', remedy: suggestion(path.split('.')), where })
     return
   }
   const value = parseSetValue(set.slice(equals + 1))
   const parts = path.split('.')
-  const name = parts.pop() as string
+  const last = parts.pop() as string
   let at = root
   for (const part of parts) {
     const next = at[part]
     if (!isTree(next)) at[part] = {}
     at = at[part] as Tree
   }
-  at[name] = value
-  setPaths.add(path)
+  at[last] = value
+  setBy.set(path, where)
 }
 
 /** Text stays text; fields read numbers and flags from it. Only lists and sections are YAML. */
@@ -122,7 +162,7 @@ function parseSetValue(text: string): unknown {
   if (text === '') return null
   if (!/^\s*[[{]/.test(text)) return text
   try {
-    return parseYaml(text)
+    return loadYaml().parse(text)
   } catch {
     return text
   }
@@ -138,7 +178,8 @@ function withoutNulls(value: unknown, inside: readonly unknown[] = []): unknown 
   return Object.fromEntries(entries.map(([key, child]) => [key, withoutNulls(child, path)]))
 }
 
-function lineOf(document: Document.Parsed, path: readonly PropertyKey[], lines: LineCounter): string | undefined {
+function lineOf({ document, lines }: ParsedFile, path: readonly PropertyKey[]): string | undefined {
+  const { isMap, isNode, isScalar } = loadYaml()
   let node: unknown = document.contents
   let offset: number | undefined
   for (const part of path) {

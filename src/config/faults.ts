@@ -1,6 +1,7 @@
 /** What is wrong with a configuration, in words: each fault with its key, what it got, where that stands, and what to do. */
 import type { z } from 'zod'
 import { CtrError } from '../errors.ts'
+import { maskSecrets } from '../text.ts'
 import { dotted, KEYS, keyAt, suggestion } from './catalog.ts'
 import { type Tree, valueAt } from './tree.ts'
 
@@ -24,20 +25,16 @@ export interface Sources {
 
 /** The faults behind one issue of the schema. */
 export function faultsOf(issue: z.core.$ZodIssue, raw: Sources): Fault[] {
-  const path = dotted(issue.path)
+  const at = textOfList(issue.path, raw)
+  const path = dotted(at)
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => {
       const where = raw.whereOf([...issue.path, key])
-      const anyIndex = dotted([...issue.path, key], true)
-      return {
-        path: dotted([...issue.path, key]),
-        message: 'is not a key',
-        remedy: suggestion(anyIndex),
-        ...(where === undefined ? {} : { where }),
-      }
+      const at = [...issue.path, key]
+      return { path: dotted(at), message: 'is not a key', remedy: suggestion(at), ...(where === undefined ? {} : { where }) }
     })
   }
-  const place = shown(raw, issue.path)
+  const place = shown(raw, at)
   const params = issue.code === 'custom' ? (issue.params as { remedy?: string } | undefined) : undefined
   if (params?.remedy !== undefined) {
     const got = issue.message === 'is missing' ? {} : place
@@ -49,6 +46,12 @@ export function faultsOf(issue: z.core.$ZodIssue, raw: Sources): Fault[] {
   // A value stands where a section or list belongs. It is not shown: it may be a secret, one line too high.
   const expected = issue.code === 'invalid_type' && issue.expected === 'array' ? 'a list' : 'a section'
   return [{ path, message: `must be ${expected}`, remedy: remedyForShape(path, expected), ...where }]
+}
+
+/** The path of the list when its elements came as one text: that is what was written, and is shown. */
+function textOfList(path: readonly PropertyKey[], { tree }: Sources): readonly PropertyKey[] {
+  const list = path.slice(0, -1)
+  return typeof path.at(-1) === 'number' && typeof valueAt(tree, list) === 'string' ? list : path
 }
 
 function remedyForShape(path: string, expected: string): string {
@@ -66,7 +69,7 @@ export function shown(raw: Sources, path: readonly PropertyKey[]): { where?: str
   const value = valueAt(raw.tree, path)
   const field = keyAt(path)?.field
   const hidden = value === undefined || field === undefined || field.secret || field.kind === 'pem'
-  const got = hidden ? undefined : JSON.stringify(value).replaceAll(/\/\/[^/@\s"]*@/g, '//***@')
+  const got = hidden ? undefined : maskSecrets(JSON.stringify(value))
   const cut = got !== undefined && got.length > SHOWN_MAX_LENGTH ? `${got.slice(0, SHOWN_MAX_LENGTH)}…` : got
   return { ...(where === undefined ? {} : { where }), ...(cut === undefined ? {} : { got: cut }) }
 }

@@ -4,11 +4,11 @@
  * JSON Schema and `ctr config print`.
  */
 import { z } from 'zod'
-import { formatDuration, formatSize, parseDuration, parseSize } from './units.ts'
+import { durationsMeant, formatDuration, formatSize, parseDuration, parseSize, timesMeant } from './units.ts'
 
-/** What a field is, beyond its type; found by `fieldInfoOf`. In an integer, choices are words allowed beside numbers. */
+/** What a field is, beyond its type; found by `fieldInfoOf`. Of integers and durations, choices are words allowed beside them. */
 export interface FieldInfo {
-  readonly kind: 'duration' | 'size' | 'integer' | 'flag' | 'text' | 'choice' | 'pem' | 'time' | 'list'
+  readonly kind: 'duration' | 'size' | 'integer' | 'flag' | 'text' | 'choice' | 'pem' | 'time' | 'share' | 'list'
   /** As a person would write it; undefined when there is none. */
   readonly default?: string | number | boolean | readonly unknown[]
   readonly min?: number
@@ -23,6 +23,9 @@ interface Range {
   readonly max: number
 }
 
+/** YAML 1.1 reads it as false. */
+const OFF = 'off'
+
 const missing = { message: 'is missing', remedy: 'give it a value' }
 
 type Parsed<T> = { readonly value: T } | { readonly message: string; readonly remedy: string }
@@ -35,8 +38,18 @@ export function duration(description: string, defaultText: string, range: Range)
 
 /** A duration whose default, if any, depends on other keys. */
 export function durationWithoutDefault(description: string, range: Range) {
-  const parse = (input: unknown) => inRange(parseDuration(input), range, formatDuration, 'a duration', 'write 500ms, 10s, 5m, 1h')
+  const parse = (input: unknown) => durationInRange(input, range, 'a duration', 'write 500ms, 10s, 5m, 1h')
   return field(parse, description, { kind: 'duration', ...range })
+}
+
+/** ms; or `off`, which reads as Infinity. */
+export function durationOrOff(description: string, defaultText: string, range: Range) {
+  const parse = (input: unknown): Parsed<number> => {
+    if (input === OFF || input === false || input === Number.POSITIVE_INFINITY) return { value: Number.POSITIVE_INFINITY }
+    return durationInRange(input, range, `a duration or ${OFF}`, `write ${OFF}, 10s, 5m, 1h`)
+  }
+  const schema = field(parse, description, { kind: 'duration', choices: [OFF], ...range })
+  return defaulted(schema, schema.parse(defaultText), defaultText)
 }
 
 /** Bytes; written as 4MiB or 64KiB. */
@@ -48,9 +61,14 @@ export function size(description: string, defaultText: string, range: Range) {
 
 /** A whole number. */
 export function integer(description: string, defaultValue: number, range: Range) {
-  const parse = (input: unknown) => inRange(parseInteger(input), range, String, 'a whole number', `write a number such as ${defaultValue}`)
-  const schema = field(parse, description, { kind: 'integer', ...range })
+  const schema = integerWithoutDefault(description, range, defaultValue)
   return defaulted(schema, schema.parse(defaultValue), defaultValue)
+}
+
+/** A whole number that may be left out; `example` is for the remedy. */
+export function integerWithoutDefault(description: string, range: Range, example = range.min) {
+  const parse = (input: unknown) => inRange(parseInteger(input), range, String, 'a whole number', `write a number such as ${example}`)
+  return field(parse, description, { kind: 'integer', ...range })
 }
 
 /** A whole number, or `auto` (the default): the engine chooses. */
@@ -60,23 +78,54 @@ export function integerOrAuto(description: string, range: Range) {
   return defaulted(field(parse, description, { kind: 'integer', choices: ['auto'], ...range }), 'auto', 'auto')
 }
 
-/** A whole number, or `unlimited` (the default), which reads as Infinity. */
-export function integerOrUnlimited(description: string, range: Range) {
+/** A whole number, or `unlimited`, which reads as Infinity and is the default unless another one is given. */
+export function integerOrUnlimited(description: string, range: Range, defaultValue = Number.POSITIVE_INFINITY) {
   const parse = (input: unknown): Parsed<number> => {
     if (input === 'unlimited' || input === Number.POSITIVE_INFINITY) return { value: Number.POSITIVE_INFINITY }
     return inRange(parseInteger(input), range, String, 'a whole number or unlimited', 'write unlimited or a number')
   }
-  return defaulted(field(parse, description, { kind: 'integer', choices: ['unlimited'], ...range }), Number.POSITIVE_INFINITY, 'unlimited')
+  const shown = defaultValue === Number.POSITIVE_INFINITY ? 'unlimited' : defaultValue
+  return defaulted(field(parse, description, { kind: 'integer', choices: ['unlimited'], ...range }), defaultValue, shown)
 }
 
 /** true or false. */
 export function flag(description: string, defaultValue: boolean) {
+  return defaulted(flagWithoutDefault(description), defaultValue, defaultValue)
+}
+
+/** true or false, or left out. */
+export function flagWithoutDefault(description: string) {
   const parse = (input: unknown): Parsed<boolean> => {
     if (input === true || input === 'true') return { value: true }
     if (input === false || input === 'false') return { value: false }
     return { message: 'is neither true nor false', remedy: 'write true or false' }
   }
-  return defaulted(field(parse, description, { kind: 'flag' }), defaultValue, defaultValue)
+  return field(parse, description, { kind: 'flag' })
+}
+
+/** A part of a whole, 0 to 1; written as 50% or 0.5. */
+export function shareWithoutDefault(description: string) {
+  return field(parseShare, description, { kind: 'share' })
+}
+
+function parseShare(input: unknown): Parsed<number> {
+  const [, digits, percent] = /^(\d+(?:\.\d+)?)\s*(%?)$/.exec(String(input)) ?? []
+  const value = Number(digits) / (percent === '%' ? 100 : 1)
+  if (typeof input !== 'object' && value >= 0 && value <= 1) return { value }
+  return { message: 'is no share', remedy: 'write 50% or 0.5' }
+}
+
+const LEVEL_MIN = 0.5
+const LEVEL_MAX = 0.9999
+
+/** How sure something is to be, as a share; bounded so that no interval is a point or everything. */
+export function level(description: string, defaultValue: number) {
+  const parse = (input: unknown): Parsed<number> => {
+    const parsed = parseShare(input)
+    if ('message' in parsed || (parsed.value >= LEVEL_MIN && parsed.value <= LEVEL_MAX)) return parsed
+    return { message: 'is out of range', remedy: 'write a share from 50% to 99.99%' }
+  }
+  return defaulted(field(parse, description, { kind: 'share', min: LEVEL_MIN, max: LEVEL_MAX }), defaultValue, `${defaultValue * 100}%`)
 }
 
 /** One of a closed list of words, exactly as spelt. */
@@ -108,7 +157,8 @@ export function text(description: string, options: TextOptions = {}) {
       return { message: 'is not text', remedy: scalar ? 'put it in quotes' : 'write one line of text' }
     }
     const bytes = Buffer.byteLength(input)
-    if (bytes < min) return { message: 'is empty', remedy: options.remedy ?? 'give it a value or remove the key' }
+    if (bytes < min && bytes === 0) return { message: 'is empty', remedy: options.remedy ?? 'give it a value or remove the key' }
+    if (bytes < min) return { message: `is shorter than ${min} bytes (${bytes})`, remedy: 'write a longer one or remove the key' }
     if (bytes > max) return { message: `is longer than ${max} bytes (${bytes})`, remedy: 'shorten it' }
     if (pattern !== undefined && !pattern.test(input))
       return { message: 'is not valid', remedy: options.remedy ?? `it must match ${pattern}` }
@@ -119,7 +169,7 @@ export function text(description: string, options: TextOptions = {}) {
 }
 
 /** A PEM document, inline or as the path of a file; the path is replaced by the file's content when the configuration is loaded. */
-export function pem(description: string, secret = false) {
+function pem(description: string, secret = false) {
   const parse = (input: unknown): Parsed<string> =>
     typeof input === 'string' && input.length > 0
       ? { value: input }
@@ -130,7 +180,10 @@ export function pem(description: string, secret = false) {
 /** A point in time, ms since the epoch; written so, or as an ISO-8601 instant. */
 export function time(description: string, endMs: number) {
   const parse = (input: unknown): Parsed<number> => {
-    const ms = input instanceof Date ? input.getTime() : (parseInteger(input) ?? parseInstant(input))
+    const number = parseInteger(input)
+    const meant = number === undefined ? undefined : timesMeant(number)
+    if (meant !== undefined) return { message: 'may be seconds or ms', remedy: `write ${meant}` }
+    const ms = input instanceof Date ? input.getTime() : (number ?? parseInstant(input))
     if (ms !== undefined && ms >= 0 && ms < endMs) return { value: ms }
     return { message: 'is not a time after 1970', remedy: 'write 2025-01-31T12:00:00Z or ms since the epoch' }
   }
@@ -139,6 +192,13 @@ export function time(description: string, endMs: number) {
 
 /** A list; also as one comma-separated text, which is how an environment variable gives it. */
 export function list<T extends z.ZodType>(description: string, element: T, defaultValue: readonly z.input<T>[], max: number) {
+  return listWithoutDefault(description, element, max)
+    .prefault([...defaultValue])
+    .meta({ description, field: { kind: 'list', default: defaultValue } satisfies FieldInfo })
+}
+
+/** A list that may be left out. */
+export function listWithoutDefault<T extends z.ZodType>(description: string, element: T, max: number) {
   const split = (input: unknown) =>
     typeof input === 'string'
       ? input
@@ -146,10 +206,7 @@ export function list<T extends z.ZodType>(description: string, element: T, defau
           .map((part) => part.trim())
           .filter((part) => part !== '')
       : input
-  return z
-    .preprocess(split, z.array(element).min(1).max(max))
-    .prefault([...defaultValue])
-    .meta({ description, field: { kind: 'list', default: defaultValue } satisfies FieldInfo })
+  return z.preprocess(split, z.array(element).min(1).max(max)).meta({ description, field: { kind: 'list' } satisfies FieldInfo })
 }
 
 /** The metadata of a field built here; undefined for sections. */
@@ -181,6 +238,14 @@ function inRange(value: number | undefined, range: Range, format: (value: number
   return { message: 'is out of range', remedy: `write a value from ${format(range.min)} to ${format(range.max)}` }
 }
 
+/** Whoever leaves the unit out may mean seconds or milliseconds. */
+function durationInRange(input: unknown, range: Range, what: string, remedy: string): Parsed<number> {
+  const meant = durationsMeant(input)
+  const ms = parseDuration(input)
+  if (ms === undefined && meant !== undefined) return { message: 'has no unit', remedy: `write ${meant}` }
+  return inRange(ms, range, formatDuration, what, remedy)
+}
+
 function parseInteger(input: unknown): number | undefined {
   if (typeof input === 'number') return Number.isSafeInteger(input) ? input : undefined
   if (typeof input !== 'string' || !/^-?\d[\d_]*$/.test(input)) return undefined
@@ -192,4 +257,12 @@ function parseInstant(input: unknown): number | undefined {
   if (typeof input !== 'string' || !/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(input)) return undefined
   const ms = Date.parse(input)
   return Number.isNaN(ms) ? undefined : ms
+}
+
+/** Of a TLS section. */
+export const tlsFields = {
+  ca: pem('Certificate authorities to trust, PEM (path or content). Default: those of the system.').optional(),
+  cert: pem('Client certificate, PEM (path or content).').optional(),
+  key: pem('Private key of the client certificate, PEM (path or content).', true).optional(),
+  rejectUnauthorized: flag("Refuse a server whose certificate doesn't verify.", true),
 }

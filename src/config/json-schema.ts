@@ -14,7 +14,7 @@ const VARIABLE: Json = { type: 'string', pattern: '\\$\\{[A-Za-z_][A-Za-z0-9_]*(
 
 /**
  * The JSON Schema of a configuration file. Ranges of durations and sizes are in the
- * descriptions, since they are written with units; `x-unit` is the unit of a number alone.
+ * descriptions, since they are written with units; `x-unit` is the unit of a number alone, which a duration can't be.
  */
 export function configJsonSchema(): Json {
   return {
@@ -36,7 +36,7 @@ function convert(schema: z.ZodType): Json {
     const list = { type: 'array', items: element, minItems: 1 }
     return { description, default: info?.default, anyOf: [list, { type: 'string', description: 'Comma-separated.' }] }
   }
-  const unit = info?.kind === 'duration' ? { 'x-unit': 'ms' } : info?.kind === 'size' ? { 'x-unit': 'bytes' } : {}
+  const unit = info?.kind === 'size' ? { 'x-unit': 'bytes' } : {}
   return {
     description: described(description, info),
     ...unit,
@@ -59,7 +59,11 @@ function section(schema: z.ZodObject): Json {
 function leaf(info: FieldInfo | undefined): Json {
   switch (info?.kind) {
     case 'duration':
-      return anyOf({ type: 'integer', minimum: 0 }, { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*(ms|s|m|h|d)?$' })
+      return anyOf(
+        { const: 0 },
+        { type: 'string', pattern: '^(0|\\d+(\\.\\d+)?\\s*(ms|s|m|h|d))$' },
+        ...(info.choices === undefined ? [] : [{ enum: info.choices }]),
+      )
     case 'size':
       return anyOf({ type: 'integer', minimum: 0 }, { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*(B|KiB|MiB|GiB)?$' })
     case 'integer':
@@ -69,6 +73,11 @@ function leaf(info: FieldInfo | undefined): Json {
       )
     case 'flag':
       return anyOf({ type: 'boolean' })
+    case 'share':
+      return anyOf(
+        { type: 'number', minimum: info.min ?? 0, maximum: info.max ?? 1 },
+        { type: 'string', pattern: '^\\d+(\\.\\d+)?\\s*%?$' },
+      )
     case 'choice':
       return anyOf({ enum: info.choices })
     case 'time':
@@ -91,8 +100,7 @@ function anyOf(...alternatives: Json[]): Json {
 
 function described(description: string, info: FieldInfo | undefined): string {
   if (info?.min === undefined || info.max === undefined) return description
-  if (info.kind === 'duration')
-    return `${description} From ${formatDuration(info.min)} to ${formatDuration(info.max)}; a number alone is ms.`
+  if (info.kind === 'duration') return `${description} From ${formatDuration(info.min)} to ${formatDuration(info.max)}, with its unit.`
   if (info.kind === 'size') return `${description} From ${formatSize(info.min)} to ${formatSize(info.max)}; a number alone is bytes.`
   return description
 }

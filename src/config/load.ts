@@ -22,7 +22,7 @@ export interface ConfigInput {
 /** A configuration as written: PEM paths not yet replaced by their content. */
 export interface WrittenConfig {
   readonly config: Config
-  readonly whereOf: RawConfig['whereOf']
+  readonly originOf: RawConfig['originOf']
 }
 
 /** The frozen configuration. Throws CtrError CTR_CONFIG that lists every fault with its path, value, place and remedy. */
@@ -37,12 +37,17 @@ export function loadConfig(input: ConfigInput = {}): Config {
 /** As loadConfig, but with PEM paths as they were written; for printing. */
 export function writtenConfig(input: ConfigInput = {}): WrittenConfig {
   loadConfig(input)
-  const { config, whereOf, faults } = resolve(input)
+  const { config, originOf, faults } = resolve(input)
   if (config === undefined) throw configError(input.file, faults)
-  return { config, whereOf }
+  return { config, originOf }
 }
 
-function resolve(input: ConfigInput): { config: Config | undefined; whereOf: RawConfig['whereOf']; faults: Fault[] } {
+interface Resolved extends Pick<RawConfig, 'whereOf' | 'originOf'> {
+  readonly config: Config | undefined
+  readonly faults: Fault[]
+}
+
+function resolve(input: ConfigInput): Resolved {
   const raw = readDocument(input.file, input.sets ?? [], input.env ?? process.env)
   const faults = [...raw.faults]
   const first = configSchema.safeParse(raw.tree)
@@ -53,7 +58,7 @@ function resolve(input: ConfigInput): { config: Config | undefined; whereOf: Raw
   for (const { path, message, remedy } of config === undefined ? [] : breaches(config, faulty)) {
     faults.push({ path: dotted(path), message, remedy, ...shown(raw, path) })
   }
-  return { config, whereOf: raw.whereOf, faults }
+  return { config, whereOf: raw.whereOf, originOf: raw.originOf, faults }
 }
 
 /** Parses what is left when the faulty values are taken out, and their sections where that leaves a hole; undefined when nothing helps. */

@@ -1,10 +1,12 @@
 /**
  * Steps over JSON that the engine doesn't count, as strictly as JSON.parse would read it. Each function takes the position of the first
- * byte and returns the position after the last, or -1 for "not sure".
+ * byte and returns the position after the last. A negative number says that it is no JSON, or NOT_SURE.
  */
 
 /** Deeper values go to the exact parser. */
 const NESTING_MAX = 16
+/** Instead of a position: it is deeper than this looks, or something is there that is tolerated though it is no JSON. */
+export const NOT_SURE = -2
 
 /** 1 for the bytes a string may hold as they are: printable ASCII and DEL, except the quote and the backslash. */
 export const PLAIN = new Uint8Array(256)
@@ -13,6 +15,21 @@ for (let byte = 0x20; byte < 0x80; byte++) PLAIN[byte] = byte === 0x22 || byte =
 /** The four bytes JSON calls white space. */
 export function isSpace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
+}
+
+/** Whether a value begins as an object or an array and does not end as one: whatever is between, it is no JSON. */
+export function isCutOff(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end <= start) return false
+  const first = bytes[start]
+  const last = bytes[end - 1]!
+  return ((first === 0x7b && last !== 0x7d) || (first === 0x5b && last !== 0x5d)) && !isSpace(last)
+}
+
+/** Of what is ASCII it need not be asked whether it is UTF-8. */
+export function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
+  let all = 0
+  for (let at = start; at < end; at++) all |= bytes[at]!
+  return all < 0x80
 }
 
 /** Over white space, of which there may be none. */
@@ -39,9 +56,17 @@ export function skipString(bytes: Uint8Array, start: number, end: number): numbe
     if (byte === 0x22) return at + 1
     if (byte === 0x5c) at = skipEscape(bytes, at + 1)
     else if (byte >= 0x80) at = skipUtf8(bytes, at, end)
-    else return -1
-    if (at < 0) return -1
+    else return NOT_SURE // a control character
+    if (at < 0) return at
   }
+}
+
+/** Over the rest of a string that need not be UTF-8; NOT_SURE of one with an escape. */
+export function skipUnescaped(bytes: Uint8Array, start: number, end: number): number {
+  let at = start
+  while (PLAIN[bytes[at]!] === 1 || bytes[at]! >= 0x80) at++
+  if (at >= end) return -1
+  return bytes[at] === 0x22 ? at + 1 : NOT_SURE
 }
 
 function skipEscape(bytes: Uint8Array, at: number): number {
@@ -67,8 +92,8 @@ function isHex(byte: number | undefined): boolean {
   return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)
 }
 
-/** One character of two to four bytes; refuses overlong forms, surrogates and what lies beyond U+10FFFF. */
-function skipUtf8(bytes: Uint8Array, at: number, end: number): number {
+/** One character of two to four bytes; NOT_SURE of overlong forms, surrogates and what lies beyond U+10FFFF. */
+export function skipUtf8(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at]!
   const second = bytes[at + 1]!
   let low = 0x80
@@ -83,10 +108,10 @@ function skipUtf8(bytes: Uint8Array, at: number, end: number): number {
     length = 4
     if (lead === 0xf0) low = 0x90
     if (lead === 0xf4) high = 0x8f
-  } else return -1
-  if (at + length > end || second < low || second > high) return -1
-  if (length > 2 && (bytes[at + 2]! & 0xc0) !== 0x80) return -1
-  if (length > 3 && (bytes[at + 3]! & 0xc0) !== 0x80) return -1
+  } else return NOT_SURE
+  if (at + length > end || second < low || second > high) return NOT_SURE
+  if (length > 2 && (bytes[at + 2]! & 0xc0) !== 0x80) return NOT_SURE
+  if (length > 3 && (bytes[at + 3]! & 0xc0) !== 0x80) return NOT_SURE
   return at + length
 }
 
@@ -96,9 +121,9 @@ export function skipValue(bytes: Uint8Array, start: number, end: number, depth: 
     case 0x22:
       return skipString(bytes, start + 1, end)
     case 0x7b:
-      return depth < NESTING_MAX ? skipObject(bytes, start + 1, end, depth + 1) : -1
+      return depth < NESTING_MAX ? skipObject(bytes, start + 1, end, depth + 1) : NOT_SURE
     case 0x5b:
-      return depth < NESTING_MAX ? skipArray(bytes, start + 1, end, depth + 1) : -1
+      return depth < NESTING_MAX ? skipArray(bytes, start + 1, end, depth + 1) : NOT_SURE
     case 0x74:
       return bytes[start + 1] === 0x72 && bytes[start + 2] === 0x75 && bytes[start + 3] === 0x65 ? start + 4 : -1
     case 0x66:
@@ -118,11 +143,11 @@ function skipObject(bytes: Uint8Array, start: number, end: number, depth: number
   for (;;) {
     if (bytes[at] !== 0x22) return -1
     at = skipString(bytes, at + 1, end)
-    if (at < 0) return -1
+    if (at < 0) return at
     at = skipSpace(bytes, at)
     if (bytes[at] !== 0x3a) return -1
     at = skipValue(bytes, skipSpace(bytes, at + 1), end, depth)
-    if (at < 0) return -1
+    if (at < 0) return at
     at = skipSpace(bytes, at)
     if (bytes[at] === 0x7d) return at + 1
     if (bytes[at] !== 0x2c) return -1
@@ -135,7 +160,7 @@ function skipArray(bytes: Uint8Array, start: number, end: number, depth: number)
   if (bytes[at] === 0x5d) return at + 1
   for (;;) {
     at = skipValue(bytes, at, end, depth)
-    if (at < 0) return -1
+    if (at < 0) return at
     at = skipSpace(bytes, at)
     if (bytes[at] === 0x5d) return at + 1
     if (bytes[at] !== 0x2c) return -1
@@ -149,7 +174,8 @@ function skipNumber(bytes: Uint8Array, start: number): number {
   else {
     const first = at
     at = skipDigits(bytes, at)
-    if (at === first) return -1
+    // NaN, Infinity and -Infinity.
+    if (at === first) return bytes[at] === 0x4e || bytes[at] === 0x49 ? NOT_SURE : -1
   }
   if (bytes[at] === 0x2e) {
     const first = at + 1

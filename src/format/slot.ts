@@ -17,10 +17,14 @@ export const SLOT_PRODUCT_END = 1
 export const SLOT_PRODUCT_HASH = 2
 /** 1 for a click, 0 for an impression. */
 export const SLOT_CLICK = 3
+/** What of the JSON was tolerated, bits of TOLERATED. */
+export const SLOT_TOLERATED = 4
+/** 1 for an impression that its flag says was clicked. */
+export const SLOT_CLICKED = 5
 
-/** A parsed event. `scan` leaves the product in the input's bytes, `exact` copies it to `product`. */
+/** A parsed event. A fast reader leaves the product in the input's bytes, the exact one copies it to `product`. */
 export class EventSlot {
-  readonly ints = new Int32Array(4)
+  readonly ints = new Int32Array(6)
   /** Event time in ms since the epoch. */
   readonly time = new Float64Array(1)
   readonly product = new Uint8Array(PRODUCT_MAX_BYTES)

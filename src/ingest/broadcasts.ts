@@ -8,6 +8,7 @@
 import type { Clock } from '../clock.ts'
 import { putBarrier, putCheckpoint, putDrop, putEnd, putQuiet, putTick, putWatermark } from '../ring/blocks.ts'
 import type { Rings } from '../ring/rings.ts'
+import type { Closings } from '../window/closings.ts'
 import type { Task } from '../window/task.ts'
 
 export class Broadcasts {
@@ -19,15 +20,17 @@ export class Broadcasts {
   readonly #rings: Rings
   readonly #ringRoom: (ring: number) => Promise<void>
   readonly #clock: Clock
+  readonly #closings: Closings | undefined
   /** Tasks that have left, of which the workers don't know yet. */
   readonly #left: number[] = []
   #telling: Promise<void> | undefined
 
-  /** `ringRoom` resolves when a ring may have room again. */
-  constructor(rings: Rings, ringRoom: (ring: number) => Promise<void>, clock: Clock) {
+  /** `ringRoom` resolves when a ring may have room again; `closings` is where it is noted when windows were closed. */
+  constructor(rings: Rings, ringRoom: (ring: number) => Promise<void>, clock: Clock, closings?: Closings) {
     this.#rings = rings
     this.#ringRoom = ringRoom
     this.#clock = clock
+    this.#closings = closings
   }
 
   stop(): void {
@@ -38,6 +41,7 @@ export class Broadcasts {
   tryPublish(time: Task): boolean {
     const watermark = time.watermark()
     if (!time.mustPublish(watermark)) return true
+    if (this.#closings !== undefined) time.noteClosings(this.#closings, watermark, this.#clock())
     if (!putWatermark(this.#rings, time.task, watermark)) return false
     time.publish(watermark)
     return true

@@ -17,14 +17,15 @@ export interface TaskInput {
 /** Indexes into Cursor.times. */
 export const TIMES_WINDOW_START = 0
 export const TIMES_WINDOW_END = 1
-/** The cached window is late once the partition's largest event time reaches this. */
+/** The cached window, or the first one of its slice, is late once the partition's believed event time reaches this. */
 export const TIMES_LATE_AT = 2
+/** The believed event time of the partition, while it is read. */
 export const TIMES_MAX_TIME = 3
 /** As the first three, of the window that was the cached one before. */
 export const TIMES_OTHER_START = 4
 export const TIMES_OTHER_END = 5
 export const TIMES_OTHER_LATE_AT = 6
-/** Events above this time are further in the future than is tolerated. */
+/** Events up to this time are not in the future; of later ones the record must be looked at. */
 export const TIMES_FUTURE_FROM = 7
 const TIMES = 8
 
@@ -45,6 +46,10 @@ export class Cursor {
   recordAt = 0
   recordsEnd = 0
   left = 0
+  /** The open batch's records were given back while the delivery waits; where they stand is still right. */
+  released = false
+  /** Its events have the times of their records. */
+  timeOfRecord = false
   /** Some records of the open batch lie below the partition's position or past its bound. */
   outside = false
   /** The windows of the last event that was not late, and of the one before that went elsewhere: near a window's end they take turns. */
@@ -72,7 +77,7 @@ export class Cursor {
     this.times[TIMES_OTHER_END] = 0
   }
 
-  /** Events counted from now on go into `window`, and the cached one becomes the other one. Times in ms. */
+  /** Events counted from now on go into `window`, and the cached one becomes the other one. It takes times, ms, from `start` on. */
   enterWindow(window: OpenWindow, start: number, end: number, lateAt: number): void {
     this.swapWindows()
     this.#window = window
@@ -96,9 +101,34 @@ export class Cursor {
     }
   }
 
+  /** A correction was counted into a window that isn't the cached one. */
+  countAside(window: OpenWindow, end: number, missed: number): void {
+    window.events++
+    window.partly ??= []
+    const { partly } = window
+    while (partly.length <= missed) partly.push(0)
+    partly[missed]!++
+    this.#countedFrom++
+    this.partition.counted++
+    this.partition.partlyLate++
+    this.#noteBehind(end, 1)
+  }
+
   /** Adds what was counted since the last call to the window it went into. */
   #settle(): void {
-    if (this.#window !== undefined) this.#window.events += this.partition.counted - this.#countedFrom
-    this.#countedFrom = this.partition.counted
+    const { times, partition } = this
+    const counted = partition.counted - this.#countedFrom
+    this.#countedFrom = partition.counted
+    if (this.#window === undefined || counted === 0) return
+    this.#window.events += counted
+    // No event of a window that has ended moves the time, so that all of these were as late.
+    this.#noteBehind(times[TIMES_WINDOW_END]!, counted)
+  }
+
+  /** Of events of the slice that ends there: how far they are behind the end of the last window that they are in. */
+  #noteBehind(end: number, events: number): void {
+    const { windows } = this.task.time
+    const behindMs = windows.watermarkOf(this.times[TIMES_MAX_TIME]!) - windows.lastEnd(end)
+    if (behindMs >= 0) this.partition.behind(behindMs, events)
   }
 }

@@ -2,7 +2,7 @@
  * One open block of events per worker, filled in place in the worker's ring. All open blocks belong to the partition being read; they
  * are closed when its delivery ends, when a ring is full, and before any other block goes into the same ring.
  */
-import { beginEvents, eventsMaxOf, publishEvents, putProduct } from '../ring/blocks.ts'
+import { beginEvents, eventsMaxOf, eventsWordsMax, publishEvents, putCorrection, putProduct } from '../ring/blocks.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 import { EVENT_TIME, EVENT_WORDS } from '../window/measures.ts'
 
@@ -50,10 +50,42 @@ export class EventBlocks {
     return true
   }
 
+  /**
+   * Makes sure that so many corrections of a worker, and then so many events with times [from, to], are put without a wait, if nothing else
+   * is put into its ring before; false when the ring is full.
+   */
+  reserve(worker: number, events: number, from: number, to: number, corrections = 0): boolean {
+    if (corrections > 0) return this.#hasRoom(worker, events + corrections)
+    const base = this.base[worker]!
+    const isNear = from - base >= -TIME_SPAN_MAX_MS && to - base <= TIME_SPAN_MAX_MS
+    if (isNear && (this.limit[worker]! - this.at[worker]!) / EVENT_WORDS >= events) return true
+    // What the open block takes is known once it is closed.
+    this.close(worker)
+    // Of times far apart each may begin a block.
+    if (to - from > TIME_SPAN_MAX_MS) return this.#hasRoom(worker, events)
+    const isReserved = this.#open(worker, from, Math.max(EVENTS_PER_BLOCK, events))
+    if (!isReserved) this.writers[worker]!.wake()
+    return isReserved
+  }
+
+  /** Room for so many, each in a block of its own. Far less than a quarter of the ring may be in it, for which nobody wakes the worker. */
+  #hasRoom(worker: number, events: number): boolean {
+    this.close(worker)
+    const hasRoom = this.writers[worker]!.hasRoom(eventsWordsMax(events, EVENTS_PER_BLOCK))
+    if (!hasRoom) this.writers[worker]!.wake()
+    return hasRoom
+  }
+
   /** Tells a worker of a product; false when its ring is full. */
   announce(worker: number, id: number, source: Uint8Array, start: number, end: number): boolean {
     this.close(worker)
     return putProduct(this.writers[worker]!, this.#task, id, source, start, end)
+  }
+
+  /** Tells a worker of a correction in the slice that begins at `start`, ms; false when its ring is full. */
+  correct(worker: number, code: number, start: number, missed: number): boolean {
+    this.close(worker)
+    return putCorrection(this.writers[worker]!, this.#task, code, start, missed)
   }
 
   /** Publishes a worker's open block, if there is one, without waking the worker. */
@@ -76,10 +108,10 @@ export class EventBlocks {
     }
   }
 
-  #open(worker: number, time: number): boolean {
+  #open(worker: number, time: number, eventsMax = EVENTS_PER_BLOCK): boolean {
     this.close(worker)
     const writer = this.writers[worker]!
-    const events = Math.min(EVENTS_PER_BLOCK, eventsMaxOf(writer))
+    const events = Math.min(eventsMax, eventsMaxOf(writer))
     if (!beginEvents(writer, this.#task, events)) return false
     this.#start[worker] = writer.payload
     this.at[worker] = writer.payload

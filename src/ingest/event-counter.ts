@@ -3,7 +3,8 @@
  * nothing of the event it stops at has been counted.
  */
 
-import { offsetOf, varintSize, varlong } from '../batch/record-batch.ts'
+import { offsetOf } from '../batch/record-batch.ts'
+import type { Clock } from '../clock.ts'
 import {
   LENGTH_SHIFT,
   OLDER_BIT,
@@ -14,10 +15,16 @@ import {
   ROW_START,
   ROW_WORDS,
 } from '../format/parsed-events.ts'
+import { REASON } from '../format/reasons.ts'
+import { TIME_MAX_MS } from '../format/slot.ts'
+import type { ProductRule } from '../products/product-rule.ts'
+import { FAR_WINDOWS_MAX } from '../window/believed.ts'
 import { CLICKS, EVENT_TIME, EVENT_WORDS } from '../window/measures.ts'
+import type { OpenWindow } from '../window/partition.ts'
 import type { TimeRules } from '../window/task.ts'
 import {
   type Cursor,
+  type TaskInput,
   TIMES_FUTURE_FROM,
   TIMES_LATE_AT,
   TIMES_MAX_TIME,
@@ -28,24 +35,32 @@ import {
   TIMES_WINDOW_START,
 } from './cursor.ts'
 import { type EventBlocks, TIME_SPAN_MAX_MS } from './event-blocks.ts'
+import { FutureJudge } from './future-judge.ts'
+import { outOfRange } from './record-times.ts'
+import { DONE, type Halt, IS_LATE, MANY_WINDOWS, REFUSED, RING_FULL, STATE_FULL } from './status.ts'
 
-/** All is read. */
-export const DONE = 0
-/** The ring `fullRing` is full. */
-export const RING_FULL = 1
-/** So many new windows were entered that the watermark should be published before more are. */
-export const MANY_WINDOWS = 2
-/** The event is to be rejected. */
-export const IN_FUTURE = 3
-type Halt = typeof DONE | typeof RING_FULL | typeof MANY_WINDOWS | typeof IN_FUTURE
+/** What came of the attempt to enter an event's window. */
+const ENTERED = 0
+/** The window is closed for good. */
+export const LATE = 1
+/** More windows that far ahead than may be open. */
+export const TOO_FAR = 2
+/** It is open, and the event too late for some windows of its slice. */
+const PARTLY = 3
 
 /** One delivery may span hours of event time; its windows must not all be open at once. */
-const ENTERED_MAX = 64
+export const ENTERED_MAX = 64
 const NO_WORDS = new Int32Array(0)
 
 /** Times in ms. */
 export interface CountRules extends TimeRules {
   readonly futureTolerance: number
+  /** Which products are counted for themselves; all without it. */
+  readonly productRule?: ProductRule | undefined
+  /** Events before this instant are refused. */
+  readonly oldest: number
+  /** Events further ahead of this machine's clock are refused; Infinity: off. */
+  readonly wallClockGuard: number
 }
 
 export class EventCounter {
@@ -57,62 +72,101 @@ export class EventCounter {
   late = 0
   /** What held up `count`. */
   halt: Halt = DONE
+  /** Of a refused event: why, by number, and in words where the reason's text does not tell. */
+  reason = 0
+  detail: string | undefined
   /** Windows entered since the watermark could last be published. */
-  #entered = 0
+  entered = 0
+  readonly future: FutureJudge
   readonly #rules: CountRules
   readonly #blocks: EventBlocks
+  readonly #handsOnLate: boolean
 
-  constructor(rules: CountRules, blocks: EventBlocks) {
+  /** With `handsOnLate`, `count` stops at late events. */
+  constructor(rules: CountRules, blocks: EventBlocks, handsOnLate: boolean, clock: Clock) {
     this.#rules = rules
     this.#blocks = blocks
+    this.#handsOnLate = handsOnLate
+    this.future = new FutureJudge(rules, clock)
+  }
+
+  /** Counts an event as late, as its partition's time was `believed`; returns how far it is behind the watermark, ms. */
+  countLate({ partition, times, task }: Cursor, time: number, believed = times[TIMES_MAX_TIME]!): number {
+    const own = believed - this.#rules.outOfOrderness
+    const { published } = task.time
+    // At the end of a bounded run the task's has no end.
+    const lateMs = (Number.isFinite(published) ? Math.max(own, published) : own) - time
+    const { windows } = task.time
+    partition.behind(Math.max(0, own - windows.lastEnd(windows.sliceEnd(windows.sliceStart(time)))), 1)
+    if (lateMs > partition.lateMaxMs) partition.lateMaxMs = lateMs
+    partition.late++
+    this.late++
+    return lateMs
   }
 
   /** Events of this cursor follow; the published watermark may have moved since its windows were cached. */
   begin(cursor: Cursor): void {
-    this.#entered = 0
+    this.entered = 0
     cursor.dropWindows()
     cursor.times[TIMES_MAX_TIME] = cursor.partition.maxEventTime
   }
 
-  /** Counts from the event at `i` on, whose products lie in `bytes` and are looked up; returns the first that isn't dealt with. */
-  count(cursor: Cursor, parsed: ParsedEvents, i: number, bytes: Uint8Array, view: DataView): number {
-    const { header } = cursor
-    const { rows, times, count } = parsed
-    const futureFrom = (header.logAppendTime ? header.maxTimestamp : header.baseTimestamp) + this.#rules.futureTolerance
+  /** Counts the events [i, end), whose products lie in `bytes` and are looked up; returns the first that isn't dealt with. */
+  count(cursor: Cursor, parsed: ParsedEvents, i: number, end: number, bytes: Uint8Array, view: DataView): number {
+    const { partition } = cursor
+    const { rows, times } = parsed
+    const { oldest } = this.#rules
+    const futureFrom = this.future.from(cursor)
     cursor.times[TIMES_FUTURE_FROM] = futureFrom
     this.halt = DONE
-    for (let next = i; next < count; next++) {
-      next = this.#countAlike(cursor, parsed, next)
-      if (next === count) break
+    for (let next = i; next < end; next++) {
+      const from = next
+      const before = cursor.times[TIMES_MAX_TIME]!
+      next = this.#countAlike(cursor, parsed, next, end)
+      if (cursor.times[TIMES_MAX_TIME]! - before > partition.furthestMs) this.#noteFurthest(cursor, parsed, from, next, before)
+      if (next === end) break
       const time = times[next]!
       const record = rows[next * ROW_WORDS + ROW_RECORD]!
+      if (!(time >= oldest && time < TIME_MAX_MS)) this.#refuse(outOfRange(time))
       // A record older than its batch's first one can't be judged by that one's time.
-      if ((time > futureFrom || (rows[next * ROW_WORDS + ROW_BITS]! & OLDER_BIT) !== 0) && this.#isFuture(cursor, record, time))
-        this.halt = IN_FUTURE
+      else if ((time > futureFrom || (rows[next * ROW_WORDS + ROW_BITS]! & OLDER_BIT) !== 0) && this.future.isIn(cursor, record, time))
+        this.#refuse(REASON.FUTURE)
       else if (this.#inWindow(cursor, time)) this.#countOne(cursor, parsed, next, bytes, view)
-      else if (this.#entered >= ENTERED_MAX) this.halt = MANY_WINDOWS
-      else if (this.#enterWindow(cursor, record, time, next)) this.#countOne(cursor, parsed, next, bytes, view)
+      else if (this.entered >= ENTERED_MAX) this.halt = MANY_WINDOWS
       else {
-        cursor.partition.late++
-        this.late++
+        const entry = this.#enterWindow(cursor, parsed, next)
+        if (entry === ENTERED) this.#countOne(cursor, parsed, next, bytes, view)
+        else if (entry === PARTLY) this.#countPartly(cursor, parsed, next, bytes, view)
+        else if (entry === TOO_FAR) this.#refuse(REASON.FUTURE, TOO_FAR_DETAIL)
+        else if (this.#handsOnLate) this.halt = IS_LATE
+        else this.countLate(cursor, time)
       }
       if (this.halt !== DONE) return next
     }
-    return count
+    return end
+  }
+
+  /** The refused event at `i` has been rejected. A jump of the time may come of one that was refused for lying too far ahead, too. */
+  passRefused(cursor: Cursor, parsed: ParsedEvents, i: number): void {
+    if (this.detail === undefined) return
+    cursor.partition.tooFar++
+    this.moveTime(cursor, parsed.rows[i * ROW_WORDS + ROW_RECORD]!, parsed.times[i]!)
   }
 
   /**
-   * Counts events from the one at `i` on as long as they go into the two cached windows, are of known products and find room; most do.
+   * Counts events of [i, count) as long as they go into the two cached windows, are of known products and find room; most do.
    * Returns the first that doesn't. A window doesn't become late by events of its own, so that needs no look at every one.
    */
-  #countAlike(cursor: Cursor, parsed: ParsedEvents, i: number): number {
+  #countAlike(cursor: Cursor, parsed: ParsedEvents, i: number, count: number): number {
     const { times, partition, task } = cursor
-    const { rows, times: eventTimes, entries, count } = parsed
+    const { rows, times: eventTimes, entries } = parsed
     const { dictionary } = task
     const blocks = this.#blocks
-    const futureFrom = times[TIMES_FUTURE_FROM]!
     let max = times[TIMES_MAX_TIME]!
     if (!(max < times[TIMES_LATE_AT]!)) return i
+    // One that may be in the future, or far ahead, is looked at closer by itself.
+    const farFrom = max + partition.maxJump
+    const plainTo = Math.min(farFrom, times[TIMES_FUTURE_FROM]!)
     let from = times[TIMES_WINDOW_START]!
     let end = times[TIMES_WINDOW_END]!
     let clicks = 0
@@ -136,12 +190,13 @@ export class EventCounter {
       const time = eventTimes[next]!
       const bits = rows[next * rowWords + rowBits]!
       const entry = entries[next]!
-      if (entry < 0 || time > futureFrom) break
-      if ((bits & olderBit) !== 0 && this.#isFuture(cursor, rows[next * rowWords + ROW_RECORD]!, time)) break
+      if (entry < 0 || time > plainTo) break
+      if ((bits & olderBit) !== 0 && this.future.isIn(cursor, rows[next * rowWords + ROW_RECORD]!, time)) break
       if (!(time >= from && time < end)) {
         if (!(time >= times[TIMES_OTHER_START]! && time < times[TIMES_OTHER_END]! && max < times[TIMES_OTHER_LATE_AT]!)) break
         partition.counted += next - told
         told = next
+        times[TIMES_MAX_TIME] = max
         cursor.swapWindows()
         from = times[TIMES_WINDOW_START]!
         end = times[TIMES_WINDOW_END]!
@@ -183,60 +238,148 @@ export class EventCounter {
     const time = parsed.times[i]!
     const click = parsed.rows[i * ROW_WORDS + ROW_BITS]! & CLICKS
     let entry = parsed.entries[i]!
-    if (entry < 0) entry = this.#introduce(cursor, parsed, i, bytes, view)
+    if (entry < 0) entry = this.introduce(cursor, parsed, i, bytes, view)
     if (entry < 0) return
     const worker = dictionary.workerOf(entry)
     if (!this.#blocks.append(worker, dictionary.codeOf(entry) | click, time)) {
-      this.#full(worker)
+      this.full(worker)
       return
     }
     dictionary.touch(entry, times[TIMES_WINDOW_END]!)
     this.clicks += click
     this.impressions += 1 - click
     partition.counted++
-    if (time > times[TIMES_MAX_TIME]!) times[TIMES_MAX_TIME] = time
+    if (time > times[TIMES_MAX_TIME]!) this.moveTime(cursor, parsed.rows[i * ROW_WORDS + ROW_RECORD]!, time)
   }
 
-  /** The entry of a product that was new when the events were looked up; -1 when the ring of its worker is full. */
-  #introduce({ task }: Cursor, parsed: ParsedEvents, i: number, bytes: Uint8Array, view: DataView): number {
-    const { dictionary } = task
+  /** The event at `i`, too late for some windows of its slice: it never moves the time, which is past the first of them. */
+  #countPartly(cursor: Cursor, parsed: ParsedEvents, i: number, bytes: Uint8Array, view: DataView): void {
+    const { windows } = cursor.task.time
+    const { dictionary } = cursor.task
+    const click = parsed.rows[i * ROW_WORDS + ROW_BITS]! & CLICKS
+    const start = windows.sliceStart(parsed.times[i]!)
+    const end = windows.sliceEnd(start)
+    const missed = windows.missedBy(end, cursor.times[TIMES_MAX_TIME]!)
+    let entry = parsed.entries[i]!
+    if (entry < 0) entry = this.introduce(cursor, parsed, i, bytes, view)
+    if (entry < 0) return
+    const worker = dictionary.workerOf(entry)
+    if (!this.#blocks.correct(worker, dictionary.codeOf(entry) | click, start, missed)) {
+      this.full(worker)
+      return
+    }
+    dictionary.touch(entry, end)
+    this.clicks += click
+    this.impressions += 1 - click
+    cursor.countAside(cursor.partition.windows.get(end)!, end, missed)
+  }
+
+  /** An event later than the believed time has been counted or passed over: what is believed now? */
+  moveTime({ times, partition, records, header }: Cursor, recordAt: number, time: number): void {
+    const before = times[TIMES_MAX_TIME]!
+    if (!(time > before + partition.maxJump)) times[TIMES_MAX_TIME] = time
+    else {
+      const offset = offsetOf(records, recordAt, header.baseOffset)
+      times[TIMES_MAX_TIME] = partition.candidates.consider(time, partition.events, offset, before)
+    }
+    const moved = times[TIMES_MAX_TIME]! - before
+    if (moved > partition.furthestMs && moved < Number.POSITIVE_INFINITY) {
+      partition.furthestMs = moved
+      partition.furthestOffset = offsetOf(records, recordAt, header.baseOffset)
+    }
+  }
+
+  /** The events [from, to) have moved the time further than any before them; which one of them most? */
+  #noteFurthest({ times, partition, records, header }: Cursor, parsed: ParsedEvents, from: number, to: number, before: number): void {
+    const moved = times[TIMES_MAX_TIME]! - before
+    if (moved === Number.POSITIVE_INFINITY) return
+    let max = before
+    let step = 0
+    let furthest = from
+    for (let i = from; i < to; i++) {
+      const time = parsed.times[i]!
+      if (!(time > max)) continue
+      if (time - max > step) {
+        step = time - max
+        furthest = i
+      }
+      max = time
+    }
+    partition.furthestMs = moved
+    partition.furthestOffset = offsetOf(records, parsed.rows[furthest * ROW_WORDS + ROW_RECORD]!, header.baseOffset)
+  }
+
+  #refuse(reason: number, detail?: string): void {
+    this.halt = REFUSED
+    this.reason = reason
+    this.detail = detail
+  }
+
+  /** The entry of a product that was new when the events were looked up; -1 when it must wait, for its worker's ring or for room. */
+  introduce({ task }: Cursor, parsed: ParsedEvents, i: number, records: Uint8Array, recordsView: DataView): number {
     const hash = parsed.rows[i * ROW_WORDS + ROW_HASH]!
-    const start = parsed.rows[i * ROW_WORDS + ROW_START]!
+    const place = parsed.rows[i * ROW_WORDS + ROW_START]!
+    const [bytes, view, start] = place < 0 ? [parsed.made, parsed.madeView, ~place] : [records, recordsView, place]
     const end = start + (parsed.rows[i * ROW_WORDS + ROW_BITS]! >> LENGTH_SHIFT)
+    const rule = this.#rules.productRule
+    if (rule === undefined || rule.fits(bytes, start, end)) return this.#enter(task, hash, bytes, view, start, end)
+    return this.#enter(task, rule.otherHash, rule.other, rule.otherView, 0, rule.other.length)
+  }
+
+  /** The entry of the product bytes[start, end), made when there is none. */
+  #enter({ dictionary }: TaskInput, hash: number, bytes: Uint8Array, view: DataView, start: number, end: number): number {
     const entry = dictionary.find(hash, bytes, view, start, end)
     if (entry >= 0) return entry
+    if (dictionary.full) {
+      this.halt = STATE_FULL
+      return -1
+    }
     const worker = dictionary.workerFor(hash)
     if (this.#blocks.announce(worker, dictionary.nextIdOf(worker), bytes, start, end)) return dictionary.insert(hash, bytes, start, end)
-    this.#full(worker)
+    this.full(worker)
     return -1
   }
 
-  #full(worker: number): void {
+  /** A worker's ring is full. */
+  full(worker: number): typeof RING_FULL {
     this.fullRing = worker
     this.halt = RING_FULL
+    return RING_FULL
   }
 
-  /** Makes the event's window the cached one; false when the event is late. `unread` records before it are not in the ledger yet. */
-  #enterWindow(cursor: Cursor, recordAt: number, time: number, unread: number): boolean {
+  /** Makes the slice of the event at `i` the cached one, if all its windows are open. The records before it are not in the ledger yet. */
+  #enterWindow(cursor: Cursor, parsed: ParsedEvents, i: number): typeof ENTERED | typeof LATE | typeof TOO_FAR | typeof PARTLY {
+    const time = parsed.times[i]!
+    const recordAt = parsed.rows[i * ROW_WORDS + ROW_RECORD]!
+    const window = this.openWindow(cursor, recordAt, time, parsed.recordsBefore(i), parsed.ignoredBefore[i]!)
+    if (typeof window === 'number') return window
+    const { windows } = cursor.task.time
+    const start = windows.sliceStart(time)
+    const end = windows.sliceEnd(start)
+    const partlyAt = windows.partlyAt(end)
+    if (cursor.times[TIMES_MAX_TIME]! >= partlyAt) return PARTLY
+    cursor.enterWindow(window, Math.max(start, this.#rules.oldest), end, partlyAt)
+    return ENTERED
+  }
+
+  /** The window of an event, if it is open to it. `unread` and `ignored`: records before it that are not in the ledger yet. */
+  openWindow(cursor: Cursor, recordAt: number, time: number, unread: number, ignored: number): OpenWindow | typeof LATE | typeof TOO_FAR {
     const { times, partition, header, records } = cursor
     const { windows, published } = cursor.task.time
     const start = windows.sliceStart(time)
     const end = windows.sliceEnd(start)
-    const lateAt = windows.lateAt(end)
-    if (times[TIMES_MAX_TIME]! >= lateAt || end <= windows.purgedUpTo(published)) return false
+    const believed = times[TIMES_MAX_TIME]!
+    if (believed >= windows.lateAt(end) || end <= windows.purgedUpTo(published)) return LATE
+    if (partition.isOneTooFar(start, end, believed)) return TOO_FAR
     // What a damaged record says of itself must not move the low-water mark out of what is being read. The mark is then lower than the
     // event time and the totals that go with it: a restart from it repeats records in the ledger, and loses none.
     const said = offsetOf(records, recordAt, header.baseOffset)
     const offset = said >= partition.position && said <= header.lastOffset ? said : partition.position
-    const { window, made } = partition.enterWindow(end, offset, times[TIMES_MAX_TIME]!, unread)
-    if (made) this.#entered++
-    cursor.enterWindow(window, start, end, lateAt)
-    return true
-  }
-
-  #isFuture({ header, records }: Cursor, recordAt: number, time: number): boolean {
-    const timestampAt = recordAt + varintSize(records, recordAt) + 1
-    const timestamp = header.logAppendTime ? header.maxTimestamp : header.baseTimestamp + varlong(records, timestampAt)
-    return timestamp >= 0 && time > timestamp + this.#rules.futureTolerance
+    const { window, made } = partition.enterWindow(start, end, offset, believed, unread, ignored)
+    if (made) this.entered++
+    return window
   }
 }
+
+/** Why it is refused. */
+export const TOO_FAR_DETAIL = `more than time.maxJump ahead of its partition, of which ${FAR_WINDOWS_MAX} such windows are open already`

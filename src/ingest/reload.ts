@@ -5,9 +5,9 @@
  * Nobody else may put anything of the task into the rings until this has resolved. Between blocks it waits for room.
  */
 import { assert } from '../assert.ts'
-import type { DecodedPane, DecodedTask } from '../checkpoint/task-object-reader.ts'
+import type { DecodedCells, DecodedCorrections, DecodedPane, DecodedTask } from '../checkpoint/task-object-reader.ts'
 import { hashProduct } from '../format/hash.ts'
-import { beginCells, cellsMaxOf, publishCells, putCell, putProduct } from '../ring/blocks.ts'
+import { beginCells, cellsMaxOf, publishCells, publishCorrectionCells, putCell, putEmitted, putProduct } from '../ring/blocks.ts'
 import type { RingWriter } from '../ring/ring-writer.ts'
 import { idOfCode } from '../window/measures.ts'
 import type { TaskInput } from './cursor.ts'
@@ -44,47 +44,43 @@ export async function reload(
   }
   for (const pane of state.panes) {
     if (!open.has(pane.end)) continue
-    for (const product of pane.products) {
-      assert(product < count, 'a kept cell counts a product that is kept with it', { task: time.task, start: pane.start, product, count })
-      dictionary.touch(entries[product]!, pane.end)
-    }
-    for (let worker = 0; worker < writers.length; worker++) {
-      const cells = cellsOf(worker, pane, entries, dictionary)
-      const writer = writers[worker]!
-      const most = Math.min(CELLS_PER_BLOCK, cellsMaxOf(writer))
-      for (let at = 0; at < cells.length; at += most) {
-        const some = cells.subarray(at, at + most)
-        while (!putCells(writer, time.task, pane, some, entries, dictionary)) if (!(await room(worker))) return
+    for (const cells of [pane, ...(pane.corrections ?? [])]) {
+      for (const product of cells.products) {
+        assert(product < count, 'a kept cell counts a product that is kept with it', { task: time.task, start: pane.start, product, count })
+        dictionary.touch(entries[product]!, pane.end)
       }
+      if (!(await putAllCells({ time, dictionary }, writers, pane, cells, entries, room))) return
     }
   }
+  if (state.emittedUpTo === undefined) return
+  for (let worker = 0; worker < writers.length; worker++)
+    while (!putEmitted(writers[worker]!, time.task, state.emittedUpTo)) if (!(await room(worker))) return
 }
 
-/** Which cells of the pane belong to a worker now. */
-function cellsOf(worker: number, pane: DecodedPane, entries: Int32Array, dictionary: TaskInput['dictionary']): Uint32Array {
-  const cells = new Uint32Array(pane.products.length)
-  let count = 0
-  for (let cell = 0; cell < cells.length; cell++) {
-    if (dictionary.workerOf(entries[pane.products[cell]!]!) === worker) cells[count++] = cell
-  }
-  return cells.subarray(0, count)
-}
-
-/** Puts some cells of the pane; false when the ring is full. */
-function putCells(
-  writer: RingWriter,
-  task: number,
+/** Cells of the pane, or of corrections in it, to the workers that have their products now; false when the run is over. */
+async function putAllCells(
+  { time, dictionary }: TaskInput,
+  writers: readonly RingWriter[],
   pane: DecodedPane,
-  cells: Uint32Array,
+  cells: DecodedCells,
   entries: Int32Array,
-  dictionary: TaskInput['dictionary'],
-): boolean {
-  if (!beginCells(writer, task, cells.length)) return false
-  for (let i = 0; i < cells.length; i++) {
-    const cell = cells[i]!
-    const id = idOfCode(dictionary.codeOf(entries[pane.products[cell]!]!))
-    putCell(writer, i, id, pane.impressions[cell]!, pane.clicks[cell]!)
+  room: (worker: number) => Promise<boolean>,
+): Promise<boolean> {
+  const entryOf = (cell: number) => entries[cells.products[cell]!]!
+  for (let worker = 0; worker < writers.length; worker++) {
+    const own = Uint32Array.from(cells.products.keys()).filter((cell) => dictionary.workerOf(entryOf(cell)) === worker)
+    const writer = writers[worker]!
+    const most = Math.min(CELLS_PER_BLOCK, cellsMaxOf(writer))
+    for (let at = 0; at < own.length; at += most) {
+      const some = own.subarray(at, at + most)
+      while (!beginCells(writer, time.task, some.length, cells !== pane)) if (!(await room(worker))) return false
+      for (let i = 0; i < some.length; i++) {
+        const cell = some[i]!
+        putCell(writer, i, idOfCode(dictionary.codeOf(entryOf(cell))), cells.impressions[cell]!, cells.clicks[cell]!)
+      }
+      if (cells === pane) publishCells(writer, some.length, pane)
+      else publishCorrectionCells(writer, some.length, pane.start, (cells as DecodedCorrections).missed)
+    }
   }
-  publishCells(writer, cells.length, pane)
   return true
 }

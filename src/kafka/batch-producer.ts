@@ -16,9 +16,10 @@ import { CtrError } from '../errors.ts'
 import { createTopics } from './create-topics.ts'
 import { FramePool } from './frame-pool.ts'
 import { frameSocketFactory } from './frame-socket.ts'
-import { type KafkaClientOptions, kafkaClient } from './kafka-client.ts'
+import { clusterOf, type KafkaClientOptions, kafkaClient } from './kafka-client.ts'
 import { toCtrError } from './kafka-errors.ts'
-import { KAFKAJS_VERSION, readInternals } from './kafkajs-adapter.ts'
+import { readInternals } from './kafkajs-adapter.ts'
+import { tellingSilence } from './silence.ts'
 import { Tails, tailSocketFactory } from './tail-socket.ts'
 
 const PRODUCE_API_KEY = 0
@@ -28,7 +29,13 @@ const DELIVERY_MAX_MS = 120_000
 const SETTLE_MAX_MS = 30_000
 const BACKOFF: Backoff = { firstMs: 100, maxMs: 2000, shares: [1, 1] }
 
-const MESSAGE_TOO_LARGE = 10
+/** Of each of so many partitions the last record is looked at. */
+const LOOKED_AT_MAX = 8
+const LOOK_BYTES = 1024 * 1024
+const LOOK_MAX_MS = 1_000
+
+/** For the topic's limit, or for a segment. */
+const TOO_LARGE: readonly unknown[] = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
 /** A batch with this sequence is there already: an earlier try succeeded unheard. */
 const DUPLICATE_SEQUENCE_NUMBER = 46
 
@@ -42,11 +49,17 @@ export interface ProducerIdentity {
 export interface TopicPartitions {
   readonly topic: string
   readonly partitions: number
+  /** It was not there before. */
+  readonly created: boolean
 }
 
 interface ProduceAnswer {
   readonly errorCode: number
   readonly baseOffset: number
+}
+
+interface FetchAnswer {
+  readonly responses: readonly { readonly partitions: readonly { readonly messages: readonly { readonly value: Buffer | null }[] }[] }[]
 }
 
 interface ConnectionPool {
@@ -66,11 +79,14 @@ export class BatchProducer {
   readonly #kafka: Kafka
   readonly #cluster: Cluster
   readonly #tails = new Tails()
+  readonly #patienceMs: number
   #reached = false
   #closed = false
 
-  constructor(options: KafkaClientOptions) {
+  /** A request that fails in a way that passes is tried again for `patienceMs`. */
+  constructor(options: KafkaClientOptions, patienceMs = DELIVERY_MAX_MS) {
     this.#options = options
+    this.#patienceMs = patienceMs
     const pool = new FramePool()
     this.#kafka = kafkaClient(options, pool, tailSocketFactory(frameSocketFactory(pool), this.#tails))
     this.#cluster = clusterOf(this.#kafka)
@@ -78,13 +94,22 @@ export class BatchProducer {
 
   /** Connects and gets an identity. Rejects with CTR_KAFKA_UNREACHABLE, CTR_KAFKA_AUTH or CTR_KAFKA_VERSION. */
   async connect(): Promise<ProducerIdentity> {
+    await this.reach()
     return this.#explained(async () => {
-      await this.#cluster.connect()
-      await this.#cluster.refreshMetadata()
-      this.#reached = true
       const broker = (await this.#cluster.findControllerBroker()) as ProduceBroker
       const { producerId, producerEpoch } = await broker.initProducerId({ transactionalId: null, transactionTimeout: 60_000 })
       return { id: Number(producerId), epoch: producerEpoch }
+    })
+  }
+
+  /** Connects, for batches that carry no identity. Rejects as `connect` does. */
+  async reach(): Promise<void> {
+    await this.#explained(async () => {
+      const { brokers, logger } = this.#options
+      await tellingSilence(brokers, (message) => logger.warn({ code: 'CTR_KAFKA_UNREACHABLE' }, message), this.#cluster.connect())
+      // Later it would only say that a topic is gone, which `prepareTopics` mends.
+      if (!this.#reached) await this.#cluster.refreshMetadata()
+      this.#reached = true
     })
   }
 
@@ -103,7 +128,11 @@ export class BatchProducer {
         }
         const { topics: metadata } = await admin.fetchTopicMetadata({ topics: [...topics] })
         await this.#cluster.addMultipleTargetTopics([...topics])
-        return topics.map((topic) => ({ topic, partitions: metadata.find(({ name }) => name === topic)?.partitions.length ?? 0 }))
+        if (missing.length > 0) await this.#cluster.refreshMetadata()
+        return topics.map((topic) => {
+          const partitions = metadata.find(({ name }) => name === topic)?.partitions.length ?? 0
+          return { topic, partitions, created: missing.includes(topic) }
+        })
       } finally {
         await admin.disconnect()
       }
@@ -126,11 +155,53 @@ export class BatchProducer {
   }
 
   /**
+   * How many records a topic holds by its offsets, and the values of the last ones of some partitions, as far as kafkajs can read them:
+   * not without the right to read, and not all compressions.
+   */
+  async lastValues(topic: string): Promise<{ readonly records: number; readonly values: readonly Buffer[] }> {
+    return this.#explained(async () => {
+      const admin = this.#kafka.admin()
+      await admin.connect()
+      try {
+        const spans = (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({
+          partition,
+          low: Number(low),
+          high: Number(high),
+        }))
+        const filled = spans.filter(({ low, high }) => high > low)
+        const values = await Promise.all(
+          filled.slice(0, LOOKED_AT_MAX).map(({ partition, high }) => this.#valueBefore(topic, partition, high)),
+        )
+        return { records: filled.reduce((sum, { low, high }) => sum + high - low, 0), values: values.flatMap((value) => value ?? []) }
+      } finally {
+        await admin.disconnect()
+      }
+    })
+  }
+
+  async #valueBefore(topic: string, partition: number, end: number): Promise<Buffer | undefined> {
+    try {
+      const leader = Object.keys(this.#cluster.findLeaderForPartitions(topic, [partition]))[0] ?? ''
+      const broker = await this.#cluster.findBroker({ nodeId: leader })
+      const partitions = [{ partition, fetchOffset: String(end - 1), maxBytes: LOOK_BYTES }]
+      const answer = (await broker.fetch({
+        maxWaitTime: LOOK_MAX_MS,
+        maxBytes: LOOK_BYTES,
+        topics: [{ topic, partitions }],
+      })) as FetchAnswer
+      return answer.responses[0]?.partitions[0]?.messages.at(-1)?.value ?? undefined
+    } catch (reason) {
+      this.#options.logger.debug({ topic, partition, reason: String(reason) }, 'the last record can not be read')
+      return undefined
+    }
+  }
+
+  /**
    * Appends one record batch; resolves with its base offset (-1 when an earlier try turned out to have written it). The batch is not
    * copied: it must stay as it is until then.
    */
   async send(topic: string, partition: number, batch: Buffer): Promise<number> {
-    const deadline = Date.now() + DELIVERY_MAX_MS
+    const deadline = Date.now() + this.#patienceMs
     for (let failures = 1; ; failures++) {
       try {
         return await this.#attempt(topic, partition, batch)
@@ -160,18 +231,18 @@ export class BatchProducer {
       .send({ request: produceRequest(head), response: { decode: async (body) => decodeAnswer(body), parse: async (decoded) => decoded } })
       .finally(() => this.#tails.drop(ticket))) as ProduceAnswer
     if (answer.errorCode === 0 || answer.errorCode === DUPLICATE_SEQUENCE_NUMBER) return answer.baseOffset
-    if (answer.errorCode === MESSAGE_TOO_LARGE) {
-      const remedy = "make batches smaller or raise the topic's max.message.bytes"
-      throw new CtrError('CTR_USAGE', `${topic}/${partition} refuses a record batch of ${batch.length} bytes: ${remedy}`)
-    }
     const cause = readInternals().createErrorFromCode(answer.errorCode) as Error & { retriable?: boolean; type?: string }
+    if (TOO_LARGE.includes(cause.type)) {
+      const remedy = "make batches smaller or raise the topic's max.message.bytes"
+      throw new CtrError('CTR_USAGE', `${topic}/${partition} refuses a record batch of ${batch.length} bytes: ${remedy}`, { cause })
+    }
     const message = `${topic}/${partition} refuses a record batch: ${cause.type ?? answer.errorCode}: ${cause.message}`
     throw new CtrError('CTR_KAFKA_CRASHED', message, { cause, retriable: cause.retriable ?? false })
   }
 
   /** Tries again while the cluster comes up: elects leaders, loads coordinators. Brokers that never answered are a failure at once. */
   async #explained<T>(action: () => Promise<T>): Promise<T> {
-    const deadline = Date.now() + SETTLE_MAX_MS
+    const deadline = Date.now() + Math.min(SETTLE_MAX_MS, this.#patienceMs)
     for (let failures = 1; ; failures++) {
       try {
         return await action()
@@ -189,14 +260,9 @@ export class BatchProducer {
   }
 }
 
-/** A cluster of the client's own making: the only way to its connections. */
-function clusterOf(kafka: Kafka): Cluster {
-  const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
-  const create = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
-  if (create === undefined) {
-    throw new CtrError('CTR_KAFKA_VERSION', `kafkajs has no cluster inside: install exactly kafkajs ${KAFKAJS_VERSION} (npm ci)`)
-  }
-  return create.call(kafka, { metadataMaxAge: 300_000, allowAutoTopicCreation: false })
+/** Whether a smaller batch may go where `send` has rejected with `error`. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof CtrError && TOO_LARGE.includes((error.cause as { type?: unknown } | undefined)?.type)
 }
 
 /** Up to the batch's length, which comes with the batch. */

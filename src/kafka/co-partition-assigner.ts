@@ -12,7 +12,7 @@ import kafkajs from 'kafkajs'
 import { decodeFacts, encodeSubscription, type MemberFacts } from './member-facts.ts'
 
 /** The name all members of a group must have in common. */
-const ASSIGNER_NAME = 'ctr-copartition'
+export const ASSIGNER_NAME = 'ctr-copartition'
 const VERSION = 1
 const NO_USER_DATA = Buffer.alloc(0)
 
@@ -77,12 +77,14 @@ export interface AssignerHooks {
   adopt(cluster: Cluster): void
   /** Asked at every join. */
   describe(): MemberFacts
+  /** Which of these members, by id, are dead: they get nothing. */
+  dead?(memberIds: readonly string[]): Promise<ReadonlySet<string>>
   /** Told when this member led and dealt; `moved` tasks go from one member to another. */
   dealt?(deal: { readonly members: number; readonly tasks: number; readonly moved: number }): void
 }
 
 /** For kafkajs' `partitionAssigners`. */
-export function coPartitionAssigner({ adopt, describe, dealt }: AssignerHooks): PartitionAssigner {
+export function coPartitionAssigner({ adopt, describe, dead, dealt }: AssignerHooks): PartitionAssigner {
   return ({ cluster }) => {
     adopt(cluster)
     return {
@@ -90,12 +92,14 @@ export function coPartitionAssigner({ adopt, describe, dealt }: AssignerHooks): 
       version: VERSION,
       async assign({ members, topics }) {
         const counts = topics.map((topic) => [topic, cluster.findTopicPartitionMetadata(topic).length] as const)
-        const claimants = members.map(({ memberId, memberMetadata }) => ({ memberId, owned: decodeFacts(memberMetadata) }))
+        const gone = await dead?.(members.map(({ memberId }) => memberId))
+        const living = members.filter(({ memberId }) => !gone?.has(memberId))
+        const claimants = living.map(({ memberId, memberMetadata }) => ({ memberId, owned: decodeFacts(memberMetadata) }))
         const taskCount = Math.max(...counts.map(([, count]) => count))
         const owners = ownersOf(claimants, taskCount)
         const assigned = assignTasks(claimants, taskCount)
         const kept = [...owners].filter(([task, memberId]) => assigned.get(memberId)?.includes(task))
-        dealt?.({ members: members.length, tasks: taskCount, moved: owners.size - kept.length })
+        dealt?.({ members: living.length, tasks: taskCount, moved: owners.size - kept.length })
         return [...assigned].map(([memberId, tasks]) => {
           const own = counts.map(([topic, count]) => [topic, tasks.filter((task) => task < count)] as const)
           const assignment = Object.fromEntries(own.filter(([, partitions]) => partitions.length > 0))

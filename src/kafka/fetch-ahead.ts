@@ -14,6 +14,10 @@ export interface FetchRequest {
   /** A broker answers when there is this much, or after `maxWaitTime`, ms. */
   readonly minBytes: number
   readonly maxWaitTime: number
+  /** Of the whole answer. */
+  readonly maxBytes: number
+  /** 1: of transactions only those that are committed. */
+  readonly isolationLevel: number
   readonly topics: readonly {
     readonly topic: string
     readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string; readonly maxBytes: number }[]

@@ -7,6 +7,7 @@
  * reference too long can tell.
  */
 import { assert } from '../assert.ts'
+import { LIMITS } from '../config/limits.ts'
 
 const FRAME_MIN_BYTES = 64 * 1024
 const FREE_MAX_FRAMES = 4
@@ -58,8 +59,9 @@ export class FramePool {
     return this.#owner.get(bytes.buffer)
   }
 
-  /** Called by Frame.release. Of too many free frames the smallest goes. */
+  /** Called by Frame.release. Frames that only an unusual batch needed are not kept. Of too many free frames the smallest goes. */
   giveBack(frame: Frame): void {
+    if (frame.bytes.length > LIMITS.frameKeptMaxBytes) return
     this.#free.push(frame)
     if (this.#free.length <= FREE_MAX_FRAMES) return
     let smallest = 0

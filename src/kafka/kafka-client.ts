@@ -2,13 +2,14 @@
  * How a kafkajs client is made here: frame sockets, security, and kafkajs' logs on our logger.
  */
 
-import type { ISocketFactory, Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs'
+import type { Cluster, ISocketFactory, Kafka, KafkaConfig, LogEntry, RetryOptions, SASLOptions } from 'kafkajs'
 import kafkajs from 'kafkajs'
 import type { Logger } from 'pino'
 import type { Backoff } from '../backoff.ts'
+import { CtrError } from '../errors.ts'
 import type { FramePool } from './frame-pool.ts'
 import { frameSocketFactory } from './frame-socket.ts'
-import { mendKafkajs } from './kafkajs-adapter.ts'
+import { KAFKAJS_VERSION, mendKafkajs } from './kafkajs-adapter.ts'
 
 /** As `kafka.security` of the configuration; certificates and keys are PEM text. */
 export interface KafkaSecurity {
@@ -33,6 +34,8 @@ export interface KafkaClientOptions {
   readonly connectionTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly security: KafkaSecurity
+  /** How often a connection or request is tried anew; CLIENT_RETRY when not given. */
+  readonly retry?: RetryOptions | undefined
   readonly logger: Logger
 }
 
@@ -59,12 +62,22 @@ export function kafkaClient(options: KafkaClientOptions, pool: FramePool, socket
     connectionTimeout: options.connectionTimeoutMs,
     authenticationTimeout: options.connectionTimeoutMs,
     requestTimeout: options.requestTimeoutMs,
-    retry: CLIENT_RETRY,
+    retry: options.retry ?? CLIENT_RETRY,
     logLevel: options.logger.isLevelEnabled('debug') ? kafkajs.logLevel.DEBUG : kafkajs.logLevel.WARN,
     logCreator: () => relay(options.logger),
     ...securityConfig(options.security),
   }
   return new kafkajs.Kafka(config)
+}
+
+/** A cluster of the client's own making: the only way to its connections. Throws CTR_KAFKA_VERSION when there is none. */
+export function clusterOf(kafka: Kafka): Cluster {
+  const symbol = Object.getOwnPropertySymbols(kafka).find(({ description }) => description === 'private:Kafka:createCluster')
+  const create = symbol === undefined ? undefined : (kafka as unknown as Record<symbol, (options: object) => Cluster>)[symbol]
+  if (create === undefined) {
+    throw new CtrError('CTR_KAFKA_VERSION', `kafkajs has no cluster inside: install exactly kafkajs ${KAFKAJS_VERSION} (npm ci)`)
+  }
+  return create.call(kafka, { metadataMaxAge: 300_000, allowAutoTopicCreation: false })
 }
 
 function securityConfig({ protocol, sasl, ssl }: KafkaSecurity): Pick<KafkaConfig, 'ssl' | 'sasl'> {

@@ -26,14 +26,16 @@ const NETWORK = [
   'KafkaJSRequestTimeoutError',
   'KafkaJSNoBrokerAvailableError',
   'KafkaJSBrokerNotFound',
-  'KafkaJSGroupCoordinatorNotFound',
   'KafkaJSMetadataNotLoaded',
   'KafkaJSTopicMetadataNotLoaded',
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+]
+const COORDINATION = [
+  'KafkaJSGroupCoordinatorNotFound',
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
   'NOT_COORDINATOR_FOR_GROUP',
-  'LEADER_NOT_AVAILABLE',
-  'NOT_LEADER_FOR_PARTITION',
 ]
 
 /** The failure as a CtrError; `retriable` says whether trying again may help. `brokers` are named in the message. */
@@ -45,6 +47,14 @@ export function toCtrError(error: unknown, brokers: readonly string[]): CtrError
   if (names.has('KafkaJSSASLAuthenticationError') || names.has('SASL_AUTHENTICATION_FAILED')) {
     const remedy = 'check kafka.security.sasl.mechanism, username and password'
     return new CtrError('CTR_KAFKA_AUTH', `${at}: authentication refused: ${message}; ${remedy}`, { cause: error })
+  }
+  if (names.has('UNSUPPORTED_SASL_MECHANISM')) {
+    const remedy = 'set kafka.security.sasl.mechanism to one that their listener has enabled'
+    return new CtrError('CTR_KAFKA_AUTH', `${at}: ${message}; ${remedy}`, { cause: error })
+  }
+  if (names.has('ILLEGAL_SASL_STATE')) {
+    const remedy = 'set kafka.security.protocol to PLAINTEXT or SSL, or name the listener that wants a password in kafka.brokers'
+    return new CtrError('CTR_KAFKA_AUTH', `${at}: this listener takes no user and password (${message}); ${remedy}`, { cause: error })
   }
   const tls = has(TLS_CODES)
   if (tls !== undefined) {
@@ -72,7 +82,18 @@ export function toCtrError(error: unknown, brokers: readonly string[]): CtrError
     const remedy = 'check that the brokers run and that kafka.brokers and kafka.security.protocol fit their listener'
     return new CtrError('CTR_KAFKA_UNREACHABLE', `${at}: ${message}; ${remedy}`, { retriable: true, cause: error })
   }
+  if (has(COORDINATION) !== undefined) {
+    const remedy = 'new and restarted brokers take a moment for that; if it lasts, look at the topic __consumer_offsets and its replicas'
+    const what = `${at}: there is no coordinator of the group at present: ${message}`
+    return new CtrError('CTR_KAFKA_UNREACHABLE', `${what}; ${remedy}`, { retriable: true, cause: error })
+  }
   return new CtrError('CTR_KAFKA_CRASHED', `${at}: the Kafka client failed: ${message}`, { retriable: true, cause: error })
+}
+
+/** Access was denied to a topic, the group or the cluster, which may pass; a refused password or certificate is something else. */
+export function isDenied(error: unknown): boolean {
+  const { names } = factsOf(error)
+  return DENIED.some((name) => names.has(name))
 }
 
 /** A bug rather than the weather: trying again for ever would only hide it. */
@@ -84,10 +105,13 @@ export function looksLikeBug(error: unknown): boolean {
 function factsOf(error: unknown): Facts {
   const names = new Set<string>()
   let message = ''
-  for (let depth = 0, at = error; depth < 10 && at instanceof Error; depth++, at = at.cause) {
-    const { name, type, code } = at as Error & { type?: unknown; code?: unknown }
+  let at = error
+  for (let depth = 0; depth < 10 && at instanceof Error; depth++) {
+    const { name, type, code, cause, errors } = at as Error & { type?: unknown; code?: unknown; errors?: unknown }
     for (const fact of [name, type, code]) if (typeof fact === 'string') names.add(fact)
     message = at.message
+    // Of errors about several topics the first.
+    at = cause ?? (Array.isArray(errors) ? errors[0] : undefined)
   }
   return { names, message: message || String(error) }
 }

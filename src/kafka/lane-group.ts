@@ -4,6 +4,7 @@
  *
  * - A new lane is held (paused in kafkajs) until its position is known: committed offset and metadata from one response, or `startFrom`,
  *   or what the handler has kept of it and goes on from (`restore`).
+ * - A lane whose topic is deleted and made again goes on at the beginning of the new one. Its task stays.
  * - After every rebalance kafkajs forgets its positions; lanes that stay are seeked back to theirs.
  * - A handler that makes us wait is awaited in line for a moment, since a ring has room again soon. After INLINE_WAIT_MS kafkajs is let
  *   go and the lane is held instead: heartbeats, rebalances and the other lanes go on however long the pipeline stands still.
@@ -14,11 +15,12 @@ import type { CorruptBatch } from '../batch/record-batches.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import type { AssignedPartition, OfferedPartition, SourceHandler } from '../source/source.ts'
+import { isOtherTopic } from '../window/facts.ts'
 import type { FetchedRecords, FetchListener } from './fetch-response.ts'
 import { Lane } from './lane.ts'
 import { changesOf } from './lane-changes.ts'
-import { LaneStarts, type LaneStartsOptions } from './lane-starts.ts'
-import { type BrokerOffsets, decideStart, keyOf, type TopicPartition } from './start-position.ts'
+import { LaneStarts, type LaneStartsOptions, type TopicIds } from './lane-starts.ts'
+import { type BrokerOffsets, keyOf, type TopicPartition } from './start-position.ts'
 
 /** How partitions are read; see KafkaSourceOptions. */
 export interface LaneGroupOptions extends LaneStartsOptions {
@@ -30,14 +32,19 @@ export interface LaneGroupOptions extends LaneStartsOptions {
 export interface LaneControl {
   readonly handler: SourceHandler
   cluster(): Cluster
+  readonly topicIds: TopicIds
+  /** Fetches of the topic are of the one that has this id from now on. */
+  readBy(topic: string, id: string): void
   seek(lane: Lane, offset: number): void
   hold(lane: Lane, held: boolean): void
 }
 
 const INLINE_WAIT_MS = 1_000
+/** Brokers hear of a new topic one after the other. */
+const ID_LAG_MS = 200
 
 /** This member's lanes, between the consumer (`LaneControl`) and the handler. */
-export class LaneGroup implements FetchListener {
+export class LaneGroup implements Omit<FetchListener, 'maxBatchBytes'> {
   readonly #options: LaneGroupOptions
   readonly #control: LaneControl
   readonly #lanes = new Map<string, Lane>()
@@ -70,6 +77,14 @@ export class LaneGroup implements FetchListener {
     this.#applyHold(lane)
   }
 
+  /** See Source. */
+  rewind(topicIndex: number, partition: number, position: number): void {
+    const lane = this.at(topicIndex, partition)
+    if (lane?.delivering === undefined) return
+    lane.position = position
+    lane.rewound = true
+  }
+
   /** Resolves when nothing is at the handler any more; from then on nothing is told to it. */
   async stop(): Promise<void> {
     this.#stopping.abort()
@@ -96,13 +111,29 @@ export class LaneGroup implements FetchListener {
     else if (this.#lanes.size === 0) this.#tell((handler) => handler.assigned([]))
   }
 
-  endOffset(topic: string, partition: number, endOffset: number): void {
+  /** Answers to fetches of a topic that was deleted may come when the lane reads another one. */
+  endOffset(topic: string, partition: number, endOffset: number, highWatermark?: number, topicId?: string): void {
     const lane = this.#lanes.get(keyOf({ topic, partition }))
-    if (lane?.announced) this.#tell((handler) => handler.endOffset(lane.topicIndex, partition, endOffset))
+    if (lane?.announced && !isOtherTopic(lane.topicId, topicId))
+      this.#tell((handler) => handler.endOffset(lane.topicIndex, partition, endOffset, highWatermark))
   }
 
   outOfRange(topic: string, partition: number): void {
-    const lane = this.#lanes.get(keyOf({ topic, partition }))
+    this.#lookAgain(this.#lanes.get(keyOf({ topic, partition })))
+  }
+
+  otherTopic(topic: string, partition: number): void {
+    this.#lookAgain(this.#lanes.get(keyOf({ topic, partition })))
+  }
+
+  /** Looks whether topics were made again; for fetches that don't tell, and partitions that are not fetched. */
+  async checkTopics(): Promise<void> {
+    const lanes = [...this.#lanes.values()].filter(({ topicId }) => topicId !== undefined)
+    const ids = lanes.length === 0 ? undefined : await this.#control.topicIds([...new Set(lanes.map(({ topic }) => topic))])
+    for (const lane of lanes) if (!lane.gone && isOtherTopic(lane.topicId, ids?.get(lane.topic) || undefined)) this.#lookAgain(lane)
+  }
+
+  #lookAgain(lane: Lane | undefined): void {
     if (!lane?.announced || lane.recovering) return
     lane.recovering = true
     this.#applyHold(lane)
@@ -135,6 +166,11 @@ export class LaneGroup implements FetchListener {
     const { fetchedOffset } = batch as Batch & { fetchedOffset: string }
     const lane = this.#lanes.get(keyOf(batch))
     if (!lane?.announced || records === undefined || this.#stopping.signal.aborted) return
+    if (isOtherTopic(lane.topicId, records.topicId)) {
+      this.#lookAgain(lane)
+      return
+    }
+    lane.readById = records.topicId !== undefined
     const stale = records.frame !== undefined && records.frame.generation !== records.generation
     if (stale || lane.delivering !== undefined || Number(fetchedOffset) > lane.position) {
       this.#control.seek(lane, lane.position)
@@ -152,6 +188,8 @@ export class LaneGroup implements FetchListener {
       lane.delivering = undefined
       lane.detached = false
       records.frame?.release()
+      if (lane.rewound && !lane.gone) this.#control.seek(lane, lane.position)
+      lane.rewound = false
       this.#applyHold(lane)
     })
     const patience = new AbortController()
@@ -175,7 +213,7 @@ export class LaneGroup implements FetchListener {
   #deliver(lane: Lane, records: FetchedRecords): Promise<void> | undefined {
     const fail = (error: unknown) => this.#fail(error)
     try {
-      return lane.deliver(records, this.#control.handler, () => !lane.gone && !this.#stopping.signal.aborted)?.catch(fail)
+      return lane.deliver(records, this.#control.handler, () => !lane.gone && !lane.rewound && !this.#stopping.signal.aborted)?.catch(fail)
     } catch (error) {
       fail(error)
       return undefined
@@ -184,6 +222,13 @@ export class LaneGroup implements FetchListener {
 
   #refuse(lane: Lane, bytes: Buffer, corrupt: CorruptBatch): void {
     const place = `topic ${lane.topic}, partition ${lane.partition}, offset ${Math.max(corrupt.offset, lane.position)}`
+    if (corrupt.oldFormat !== undefined) {
+      const what = `messages of format ${corrupt.oldFormat}, of Kafka before 0.11, that can't be unpacked`
+      const why = 'they become more than kafka.maxBatchBytes, which may be raised, or their compression is damaged'
+      const remedy = 'or copy the topic to a new one with any client of today, which writes format 2, and read that'
+      this.#fail(new CtrError('CTR_KAFKA_OLD_FORMAT', `${place}: ${what}: ${why}; ${remedy}`))
+      return
+    }
     if (this.#options.onCorruptBatch !== 'skip') {
       const remedy = 'its records are lost; set kafka.onCorruptBatch: skip to go on behind it'
       this.#fail(new CtrError('CTR_KAFKA_CORRUPT_BATCH', `${place}: the record batch can't be read (${corrupt.reason}): ${remedy}`))
@@ -280,33 +325,55 @@ export class LaneGroup implements FetchListener {
     }
   }
 
-  #settle(lane: Lane, { topicIndex, partition, position, maxEventTime, totals, carried }: AssignedPartition): AssignedPartition {
+  #settle(lane: Lane, start: AssignedPartition): AssignedPartition {
     lane.endOffset = this.#starts.begun(lane)
-    lane.position = position
+    lane.position = start.position
+    lane.topicId = start.topicId
+    lane.remade = start.remade ?? 0
     lane.announced = true
-    this.#control.seek(lane, position)
-    return { topicIndex, partition, position, maxEventTime, totals, carried, endOffset: lane.endOffset }
+    this.#control.seek(lane, start.position)
+    const { topicIndex, partition, position, maxEventTime, candidates, idleSince, totals, carried, topicId, remade, missing, loss } = start
+    const known = { maxEventTime, candidates, idleSince, totals, carried, topicId, remade, missing, loss }
+    return { topicIndex, partition, position, ...known, endOffset: lane.endOffset }
   }
 
   /** The broker no longer, or not yet, has the position: retention has passed us, or the topic is another one. */
   async #recover(lane: Lane): Promise<void> {
-    await lane.delivering
     const fact = (await this.#lookUp([lane])).get(keyOf(lane))
+    while (lane.delivering !== undefined) await lane.delivering
     if (fact === undefined || lane.gone) return
     const { position, topicIndex, partition } = lane
-    if (position > fact.latest) {
+    if (isOtherTopic(lane.topicId, fact.topicId)) this.#replace(lane, fact)
+    else if (position > fact.latest) {
       this.#renew(partition)
       return
-    }
-    if (position < fact.earliest) {
-      const { warning } = decideStart('committed', { ...fact, committed: position })
-      this.#options.logger.warn({ topic: lane.topic, partition }, warning)
+    } else if (position < fact.earliest) {
+      const loss = `records ${position} to ${fact.earliest - 1} are gone (retention): their events are lost`
+      this.#options.logger.warn({ topic: lane.topic, partition }, loss)
       lane.position = fact.earliest
-      this.#tell((handler) => handler.skipped(topicIndex, partition, fact.earliest))
-    }
+      this.#tell((handler) => handler.skipped(topicIndex, partition, fact.earliest, loss))
+    } else await sleep(ID_LAG_MS, this.#stopping.signal)
+    if (lane.gone) return
     this.#control.seek(lane, lane.position)
     lane.recovering = false
     this.#applyHold(lane)
+  }
+
+  /** The topic is another one of the same name: the lane goes on at its beginning, and the task with what it has. */
+  #replace(lane: Lane, fact: BrokerOffsets): void {
+    const { topic, topicIndex, partition, topicId: was, position: read, readById } = lane
+    const { topicId, earliest: position } = fact
+    const unsure = readById ? '' : '; records read since may have been counted twice, since the brokers are older than Kafka 3.1'
+    const what = `topic ${topic} was deleted and made again: partition ${partition} is read from its beginning, what was counted stays`
+    this.#options.logger.warn({ topic, partition, was, topicId, read, position }, what + unsure)
+    lane.topicId = topicId
+    lane.remade++
+    lane.position = position
+    lane.paused = false
+    lane.endOffset = this.#starts.begunAgain(lane, fact)
+    const { remade, endOffset } = lane
+    this.#tell((handler) => handler.replaced?.({ topicIndex, partition, position, maxEventTime: undefined, topicId, remade, endOffset }))
+    this.endOffset(topic, partition, fact.latest)
   }
 
   /** The task begins anew, all its lanes together, as if it had just been assigned. */
@@ -322,6 +389,12 @@ export class LaneGroup implements FetchListener {
   /** Of these lanes, once what they had at the handler before is gone. */
   async #lookUp(lanes: readonly Lane[]): Promise<Map<string, BrokerOffsets>> {
     await Promise.all(lanes.map((lane) => this.#leftBehind.get(keyOf(lane))))
-    return this.#starts.lookUp(lanes, () => this.#control.cluster(), this.#stopping.signal)
+    const { cluster, topicIds } = this.#control
+    const facts = await this.#starts.lookUp(lanes, cluster, topicIds, this.#stopping.signal)
+    for (const lane of lanes) {
+      const topicId = facts.get(keyOf(lane))?.topicId
+      if (topicId !== undefined) this.#control.readBy(lane.topic, topicId)
+    }
+    return facts
   }
 }

@@ -17,6 +17,11 @@ export class Lane {
   position = -1
   /** Bounded runs: the first offset not to read. */
   endOffset: number | undefined
+  /** Which topic of that name its records are of, and how often that was made again; see MarkFacts. */
+  topicId: string | undefined
+  remade = 0
+  /** Fetches of it say which topic they are of. */
+  readById = false
   /** The handler knows this lane. */
   announced = false
   /** The pipeline wants no more for now. */
@@ -27,6 +32,8 @@ export class Lane {
   gone = false
   /** Settles when what was handed over last is done with. */
   delivering: Promise<void> | undefined
+  /** What is at the handler is to be handed over again, from the position on. */
+  rewound = false
   /** The handler took so long that kafkajs was let go. */
   detached = false
   /** What kafkajs was told last about fetching this lane; undefined after it has forgotten. */

@@ -3,11 +3,12 @@
  *
  *   {"v":1,"tasks":[0,3],"generation":17,"host":"ctr-0","pid":1}
  *
- * The leader reads it to leave tasks where they are (co-partition-assigner.ts), a process that starts to find its former self
- * (former-member.ts). It changes only with a new assignment: a member that joins again with other bytes makes all others join too.
+ * The leader reads it to leave tasks where they are (co-partition-assigner.ts); host and pid are for people. It changes only with a new
+ * assignment: a member that joins again with other bytes makes all others join too.
  * The subscription itself has version 0 of Kafka's consumer protocol, which is what kafkajs writes; brokers read its topics.
  */
 import kafkajs from 'kafkajs'
+import { LIMITS } from '../config/limits.ts'
 
 /** `tasks` were owned in `generation`; -1 before the first one. `host` and `pid` name the process. */
 export interface MemberFacts {
@@ -28,6 +29,7 @@ export function encodeSubscription(topics: string[], { tasks, generation, host, 
 
 /** The facts in a subscription; undefined when there are none, as of members of other versions and while a group rebalances. */
 export function decodeFacts(subscription: Buffer): MemberFacts | undefined {
+  if (subscription.length > LIMITS.memberFactsMaxBytes) return undefined
   try {
     const text = kafkajs.AssignerProtocol.MemberMetadata.decode(subscription)?.userData.toString()
     const { v, tasks, generation, host, pid } = JSON.parse(text ?? '') as Record<string, unknown>

@@ -2,12 +2,14 @@
  * The text committed beside a group's offset, which is a low-water mark: what is known of the records before it.
  *
  *   {"v":1,"maxEventTime":1700000000000,"ledger":{"first":0,"read":12,"counted":8,"late":1,"invalid":{"EARLIER":2,"ignored":1}},
- *    "lineage":2,"facts":{"topicId":"…","idleSince":…,"believed":…,"candidates":"…","windowsFrom":…}}
+ *    "lineage":2,"revision":1,"revisionFrom":1700000000000,
+ *    "facts":{"topicId":"…","remade":1,"orphansUntil":…,"idleSince":…,"candidates":"…","windowsFrom":…}}
  *
- *   maxEventTime   largest event time, ms; absent when there is none
+ *   maxEventTime   largest event time that is believed (window/believed.ts), ms; absent when there is none
  *   ledger         the totals as sums (window/ledger.ts): all reasons of invalid records are one, EARLIER, for nothing bounds how many
  *                  there are. Reasons are in checkpoints and in ctr_ledger. Terms that only a newer version knows are kept by name
  *   lineage        the task's incarnation; absent: 0
+ *   revision       of the rows that were written, and `revisionFrom`, see RevisionRule; absent: nothing is known
  *   facts          see MarkFacts; absent: none
  *
  * At most METADATA_MAX_BYTES with every number at its largest: a broker refuses more than 4 KiB, and with it the offset.
@@ -20,8 +22,10 @@
  * Text of anybody else reads as "nothing known".
  */
 import { assert } from '../assert.ts'
-import { CANDIDATES_MAX, type MarkFacts } from '../window/facts.ts'
+import { LIMITS } from '../config/limits.ts'
+import { CANDIDATES_TEXT, type MarkFacts } from '../window/facts.ts'
 import { type LedgerTotals, withoutReasons } from '../window/ledger.ts'
+import type { RevisionRule } from '../window/revision.ts'
 
 const VERSION = 1
 /** Bound of the text. */
@@ -32,16 +36,20 @@ export interface OffsetMetadata {
   readonly maxEventTime: number | undefined
   readonly totals?: LedgerTotals | undefined
   readonly incarnation?: number | undefined
+  /** What the engine that committed it wrote rows with. */
+  readonly revision?: RevisionRule | undefined
   readonly facts?: MarkFacts | undefined
 }
 
 /** The text for it. */
-export function encodeOffsetMetadata({ maxEventTime, totals, incarnation = 0, facts }: OffsetMetadata): string {
+export function encodeOffsetMetadata({ maxEventTime, totals, incarnation = 0, revision, facts }: OffsetMetadata): string {
   const text = JSON.stringify({
     v: VERSION,
     maxEventTime,
     ledger: totals && withoutReasons(totals),
     lineage: incarnation === 0 ? undefined : incarnation,
+    revision: revision?.revision,
+    revisionFrom: revision?.revisionFrom,
     facts,
   })
   assert(text.length <= METADATA_MAX_BYTES, 'what is committed beside an offset fits', { length: text.length })
@@ -52,12 +60,13 @@ export function encodeOffsetMetadata({ maxEventTime, totals, incarnation = 0, fa
 export function decodeOffsetMetadata(text: string | null | undefined): OffsetMetadata | undefined {
   if (!text?.startsWith('{')) return undefined
   try {
-    const { v, maxEventTime, ledger, lineage, facts } = JSON.parse(text) as Record<string, unknown>
+    const { v, maxEventTime, ledger, lineage, revision, revisionFrom, facts } = JSON.parse(text) as Record<string, unknown>
     if (v !== VERSION) return undefined
     return {
       maxEventTime: whole(maxEventTime),
       totals: isTotals(ledger) ? withoutReasons(ledger) : undefined,
       incarnation: whole(lineage, 1),
+      revision: ruleOf(whole(revision, 0), whole(revisionFrom)),
       facts: factsOf(facts),
     }
   } catch {
@@ -72,18 +81,22 @@ function isTotals(value: unknown): value is LedgerTotals {
   return [first, read, counted, late, ...Object.values(invalid)].every((count) => whole(count, 0) !== undefined)
 }
 
+function ruleOf(revision: number | undefined, revisionFrom: number | undefined): RevisionRule | undefined {
+  return revision === undefined || revision > LIMITS.revisionMax ? undefined : { revision, revisionFrom }
+}
+
 const TOPIC_ID = /^[\w-]{22}$/
-const CANDIDATES = new RegExp(`^[0-9a-z]{1,11}( [0-9a-z]{1,11}){0,${CANDIDATES_MAX - 1}}$`)
 
 /** What of it fits; undefined when nothing does. */
 function factsOf(value: unknown): MarkFacts | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { topicId, idleSince, believed, candidates, windowsFrom } = value as Record<string, unknown>
+  const { topicId, remade, orphansUntil, idleSince, candidates, windowsFrom } = value as Record<string, unknown>
   const facts = {
     topicId: matching(topicId, TOPIC_ID),
+    remade: whole(remade, 1),
+    orphansUntil: whole(orphansUntil),
     idleSince: whole(idleSince, 0),
-    believed: whole(believed),
-    candidates: matching(candidates, CANDIDATES),
+    candidates: matching(candidates, CANDIDATES_TEXT),
     windowsFrom: whole(windowsFrom, 0),
   }
   return Object.values(facts).some((fact) => fact !== undefined) ? facts : undefined

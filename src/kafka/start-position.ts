@@ -3,12 +3,16 @@
  */
 import type { Cluster } from 'kafkajs'
 import type { OfferedPartition } from '../source/source.ts'
-import type { CarriedFacts } from '../window/facts.ts'
+import { type CarriedFacts, isOtherTopic } from '../window/facts.ts'
 import type { LedgerTotals } from '../window/ledger.ts'
+import type { RevisionRule } from '../window/revision.ts'
 import { decodeOffsetMetadata, type OffsetMetadata } from './offset-metadata.ts'
 
-/** As `kafka.startFrom` of the configuration. */
+/** As `kafka.startFrom` of the configuration: for partitions that the group has no offset of. `committed` is as `earliest` there. */
 export type StartFrom = 'committed' | 'earliest' | 'latest' | 'timestamp'
+
+/** What `ctr run --reset` asks for; a number is a time, ms since the epoch. */
+export type Reset = 'earliest' | 'latest' | number
 
 /** A partition by name. */
 export interface TopicPartition {
@@ -21,6 +25,8 @@ export interface BrokerOffsets {
   readonly earliest: number
   readonly latest: number
   readonly committed: number | undefined
+  /** Which topic of that name it is; undefined when the brokers don't say. */
+  readonly topicId?: string | undefined
   /** What was committed with it; undefined when somebody else committed it. */
   readonly metadata: OffsetMetadata | undefined
   /** First offset at or after the start timestamp; undefined when it wasn't asked for or there is none. */
@@ -35,33 +41,78 @@ export interface StartPosition {
   readonly carried?: CarriedFacts | undefined
   readonly origin: OfferedPartition['origin']
   readonly incarnation: number | undefined
-  /** Records that open windows need, from the committed offset on, are gone. */
+  readonly revision?: RevisionRule | undefined
+  readonly remade?: number | undefined
+  /** Records that open windows need, from the committed offset on, are gone; how many, and in words. */
   readonly lost?: boolean
+  readonly missing?: number | undefined
+  readonly loss?: string | undefined
   /** Why it isn't the committed offset although there is one to go by. */
   readonly warning: string | undefined
 }
 
-/** `startFrom` is 'committed' for every partition that this process has had before. */
-export function decideStart(startFrom: StartFrom, facts: BrokerOffsets): StartPosition {
-  const { earliest, latest, committed } = facts
+/** A committed offset goes before `startFrom`, which is for a group's first start; `reset` goes before both. */
+export function decideStart(startFrom: StartFrom, facts: BrokerOffsets, reset?: Reset): StartPosition {
+  const { earliest, latest, committed, topicId } = facts
+  const mark = facts.metadata?.facts
+  const isOther = committed !== undefined && isOtherTopic(mark?.topicId, topicId)
+  const remade = (mark?.remade ?? 0) + (isOther ? 1 : 0) || undefined
   const at = (position: number, warning?: string): StartPosition => {
-    const origin =
-      startFrom !== 'committed' ? 'asked' : committed === undefined ? 'none' : facts.metadata === undefined ? 'foreign' : 'mark'
-    return { position, maxEventTime: undefined, totals: undefined, origin, incarnation: facts.metadata?.incarnation, warning }
+    const origin = reset !== undefined ? 'asked' : committed === undefined ? 'none' : facts.metadata === undefined ? 'foreign' : 'mark'
+    const { incarnation, revision } = facts.metadata ?? {}
+    return { position, maxEventTime: undefined, totals: undefined, origin, incarnation, revision, remade, warning }
   }
-  if (startFrom === 'earliest') return at(earliest)
-  if (startFrom === 'latest') return at(latest)
-  if (startFrom === 'timestamp') return at(facts.atTimestamp ?? latest)
-  if (committed === undefined) return at(earliest)
+  if (reset !== undefined || committed === undefined) {
+    const from = typeof reset === 'number' ? 'timestamp' : (reset ?? startFrom)
+    const position = from === 'latest' ? latest : from === 'timestamp' ? (facts.atTimestamp ?? latest) : earliest
+    return at(position, reset === undefined ? undefined : resetWarning(reset, committed, position))
+  }
+  if (isOther) {
+    const again = `the topic was deleted and made again (the committed offset ${committed} is of ${mark?.topicId}, now it is ${topicId})`
+    const loss = `${again}: reading it from its beginning; windows that were open then are rebuilt in part unless a checkpoint has them`
+    return { ...at(earliest, loss), lost: true, loss }
+  }
   if (committed < earliest) {
-    const gone = `records ${committed} to ${earliest - 1} are gone (retention): events are lost unless a checkpoint has them`
-    return { ...at(earliest, gone), lost: true }
+    const loss = `records ${committed} to ${earliest - 1} are gone (retention): events are lost unless a checkpoint has them`
+    return { ...at(earliest, loss), lost: true, missing: earliest - committed, loss }
   }
   if (committed > latest) {
     return at(earliest, `the committed offset ${committed} is past the end ${latest} (topic created again?): reading from the earliest`)
   }
   const { maxEventTime, totals, facts: known } = facts.metadata ?? {}
-  return { ...at(committed), maxEventTime, totals, carried: known && { offset: committed, facts: known } }
+  const start = { ...at(committed), maxEventTime, totals, carried: known && { offset: committed, facts: known } }
+  if (mark?.orphansUntil === undefined) return start
+  const until = new Date(mark.orphansUntil).toISOString()
+  const loss = `a topic was deleted and made again: windows up to ${until} held events of it, which only a checkpoint can bring back`
+  return { ...start, lost: true, loss }
+}
+
+function resetWarning(reset: Reset, committed: number | undefined, position: number): string {
+  const asked = `--reset ${typeof reset === 'number' ? new Date(reset).toISOString() : reset}: reading from ${position}`
+  if (committed === undefined) return `${asked}; the group has no offset here`
+  const instead = `${asked} instead of the group's offset ${committed}`
+  if (position < committed) return `${instead}; records ${position} to ${committed - 1} are read again, open windows are begun anew`
+  if (position === committed) return `${instead}; open windows are begun anew`
+  return `${instead}; records ${committed} to ${position - 1} are passed over, open windows are begun anew without them`
+}
+
+/** The highest partition of each topic that the group has an offset of; `counts` says how many partitions a topic has. */
+export async function highestCommitted(
+  cluster: Cluster,
+  groupId: string,
+  counts: ReadonlyMap<string, number>,
+): Promise<Map<string, number>> {
+  const coordinator = await cluster.findGroupCoordinator({ groupId })
+  const topics = [...counts].map(([topic, count]) => ({
+    topic,
+    partitions: Array.from({ length: count }, (_, partition) => ({ partition, offset: '-1' })),
+  }))
+  const { responses } = await coordinator.offsetFetch({ groupId, topics })
+  return new Map(
+    responses.map(({ topic, partitions }) => {
+      return [topic, Math.max(-1, ...partitions.flatMap(({ partition, offset }) => (Number(offset) >= 0 ? partition : [])))]
+    }),
+  )
 }
 
 /** `topic/partition`, the key of the maps here. */

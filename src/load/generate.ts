@@ -7,11 +7,14 @@
  * a table. An invalid event (rare) is made as a string.
  */
 import { assert } from '../assert.ts'
+import type { EventShape } from './event-shape.ts'
 import {
+  DATE_HIGH_LENGTH,
   type EventTemplate,
   eventTemplate,
   type KeySpelling,
   LOW_DIGITS,
+  SECONDS_LOW_DIGITS,
   SEQUENCE_HIGH_DIGITS,
   TIME_HIGH_DIGITS,
   type UserIdShape,
@@ -37,14 +40,18 @@ export interface GenerateOptions {
   /** This share is older still, by lateByMs to twice that. */
   readonly lateShare: number
   readonly lateByMs: number
-  /** This share is broken in one of the ways of INVALID_KINDS. */
+  /** This share is broken in one of the ways of `invalidKinds`. */
   readonly invalidShare: number
+  /** Which of them, drawn evenly; not empty. */
+  readonly invalidKinds: readonly InvalidKind[]
   /** This share is the event before it once more, byte by byte, as a producer without idempotence repeats itself. */
   readonly duplicateShare: number
   readonly keys: KeySpelling
   readonly userIds: UserIdShape
   /** Events are padded to so many bytes with a key that nobody knows; 0 for none. */
   readonly eventBytes: number
+  /** Where events have their values; as in event-template.ts when not given. */
+  readonly shape?: EventShape | undefined
 }
 
 /** A part of the events: those of some products only, numbered `stream` + 1, `stream` + 1 + `streams` and on. */
@@ -56,6 +63,24 @@ export interface GenerateShare {
   readonly stream: number
   readonly streams: number
 }
+
+/** The ways an invalid event is invalid; each has its own reason in the engine. */
+export const INVALID_KINDS = [
+  'not-utf8',
+  'truncated',
+  'array',
+  'no-product',
+  'no-type',
+  'no-time',
+  'epoch-zero',
+  'too-old',
+  'far-future',
+] as const
+
+/** What the engine ignores, unless it is told not to. */
+export const IGNORED_KINDS = ['tombstone', 'other-type'] as const
+
+type InvalidKind = (typeof INVALID_KINDS)[number] | (typeof IGNORED_KINDS)[number]
 
 /** Events that nobody has options for yet: mild disorder, nothing late, nothing invalid. */
 export const GENERATE_DEFAULTS: GenerateOptions = {
@@ -69,25 +94,12 @@ export const GENERATE_DEFAULTS: GenerateOptions = {
   lateShare: 0,
   lateByMs: 60_000,
   invalidShare: 0,
+  invalidKinds: INVALID_KINDS,
   duplicateShare: 0,
   keys: 'snake',
   userIds: 'number',
   eventBytes: 0,
 }
-
-/** The ways an invalid event is invalid, drawn evenly; each has its own reason in the engine. */
-export const INVALID_KINDS = [
-  'tombstone',
-  'not-utf8',
-  'truncated',
-  'array',
-  'no-product',
-  'no-user',
-  'unknown-type',
-  'no-time',
-  'epoch-zero',
-  'far-future',
-] as const
 
 /** Event times keep to 13 digits: from 2001 to 2286. */
 export const GENERATED_TIME_MIN_MS = 1_000_000_000_000
@@ -210,6 +222,11 @@ export class EventGenerator {
     else this.drawn.impressions++
   }
 
+  /** Where the values of the drawn event lie in its bytes, those in quotes with them; only of a valid one. */
+  get values(): EventTemplate['values'] {
+    return this.#template.values
+  }
+
   /** The drawn event's key, the product id. */
   writeKey(out: Uint8Array, at: number): void {
     out[at] = 0x70
@@ -237,7 +254,10 @@ export class EventGenerator {
     writeDigits(out, at + template.sequenceAt + SEQUENCE_HIGH_DIGITS, LOW_DIGITS, this.#sequenceLow)
     writeDigits(out, at + template.userAt, this.#userDigits, this.#user)
     writeDigits(out, at + template.productAt, this.#productDigits, this.product + 1)
-    writeDigits(out, at + template.timeAt + TIME_HIGH_DIGITS, LOW_DIGITS, this.time - timeHigh * LOW_VALUES)
+    const timeLow = this.time - timeHigh * LOW_VALUES
+    if (template.isDate) writeSeconds(out, at + template.timeAt + DATE_HIGH_LENGTH, timeLow)
+    else if (template.isSeconds) writeDigits(out, at + template.timeAt + TIME_HIGH_DIGITS, SECONDS_LOW_DIGITS, (timeLow / 1000) | 0)
+    else writeDigits(out, at + template.timeAt + TIME_HIGH_DIGITS, LOW_DIGITS, timeLow)
     writeDigits(out, at + template.sessionAt, this.#userDigits, this.#user)
   }
 
@@ -245,37 +265,49 @@ export class EventGenerator {
     const time = this.time
     assert(time >= GENERATED_TIME_MIN_MS && time <= GENERATED_TIME_MAX_MS, 'generated times have 13 digits', { time })
     template.timeHigh = timeHigh
-    writeDigits(template.bytes, template.timeAt, TIME_HIGH_DIGITS, timeHigh)
+    if (template.isDate) {
+      const date = new Date(timeHigh * LOW_VALUES + template.eastMs).toISOString()
+      for (let i = 0; i < DATE_HIGH_LENGTH; i++) template.bytes[template.timeAt + i] = date.charCodeAt(i)
+    } else writeDigits(template.bytes, template.timeAt, TIME_HIGH_DIGITS, timeHigh)
   }
 
   #makeInvalid(): Buffer | null {
-    const kind = INVALID_KINDS[this.#random.below(INVALID_KINDS.length)] ?? 'tombstone'
+    const { invalidKinds } = this.#options
+    const kind = invalidKinds[this.#random.below(invalidKinds.length)] ?? 'array'
     if (kind === 'tombstone') return null
     const template = this.#template
     const bytes = Buffer.alloc(template.bytes.length)
     this.#write(template, bytes, 0)
     if (kind === 'not-utf8') {
-      bytes[template.userAt] = 0xff
+      bytes[template.productAt] = 0xff
       return bytes
     }
     if (kind === 'truncated') return bytes.subarray(0, 1 + this.#random.below(bytes.length - 1))
     const text = bytes.toString('latin1')
-    const time = String(this.time)
+    const { values, isDate } = template
+    const replaced = (field: 'product' | 'type' | 'time', by: string) => {
+      const [start, end] = values[field]
+      return Buffer.from(text.slice(0, start) + by + text.slice(end), 'latin1')
+    }
+    const timed = (ms: number) => replaced('time', isDate ? JSON.stringify(new Date(ms).toISOString()) : String(ms))
     switch (kind) {
       case 'array':
-        return Buffer.from(`[${text}]`)
+        return Buffer.from(`[${text}]`, 'latin1')
       case 'no-product':
-        return Buffer.from(text.replace(/"product(?:_id|Id)":"[^"]*",/, ''))
-      case 'no-user':
-        return Buffer.from(text.replace(/("user(?:_id|Id)"):"[^"]*"/, '$1:null'))
-      case 'unknown-type':
-        return Buffer.from(text.replace(/("event(?:_type|Type)"):"[^"]*"/, '$1:"purchase"'))
+        return replaced('product', 'null')
+      case 'no-type':
+        return replaced('type', 'null')
+      case 'other-type':
+        return replaced('type', '"purchase"')
       case 'no-time':
-        return Buffer.from(text.replace(`"timestamp":${time}`, '"timestamp":null'))
+        return replaced('time', 'null')
       case 'epoch-zero':
-        return Buffer.from(text.replace(time, '0'))
+        return timed(0)
+      case 'too-old':
+        // As a number these are seconds, too.
+        return timed(Math.floor(this.time / 100_000))
       case 'far-future':
-        return Buffer.from(text.replace(time, String(this.time + 30 * DAY_MS)))
+        return timed(this.time + 30 * DAY_MS)
     }
   }
 }
@@ -306,4 +338,12 @@ function writeDigits(out: Uint8Array, at: number, digits: number, value: number)
     out[index + 1] = PAIRS[pair + 1] as number
   }
   if (index > at) out[at] = 48 + (rest % 10)
+}
+
+/** Seconds below ten, with ms: 3.141. */
+function writeSeconds(out: Uint8Array, at: number, ms: number): void {
+  const seconds = (ms / 1000) | 0
+  out[at] = 48 + seconds
+  out[at + 1] = 0x2e
+  writeDigits(out, at + 2, 3, ms - seconds * 1000)
 }

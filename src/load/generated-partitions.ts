@@ -11,6 +11,7 @@
  */
 
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
+import { EventEncoder, type EventEncoding } from './event-formats.ts'
 import { EventGenerator, type GenerateOptions, type ProductIds, productId } from './generate.ts'
 import { murmur2 } from './murmur2.ts'
 import { weightOf } from './popularity.ts'
@@ -27,6 +28,8 @@ export interface ShardsOptions extends GenerateOptions {
   readonly only?: readonly number[] | undefined
   /** Virtual clock, ms since the epoch; undefined for the wall clock. */
   readonly startTime?: number | undefined
+  /** Of values that are not written as they are generated, which is JSON. */
+  readonly encoding?: EventEncoding | undefined
   /** Events per second of the virtual clock, over all partitions. */
   readonly eventRate?: number | undefined
 }
@@ -80,10 +83,12 @@ export class Shards {
 
   readonly #options: ShardsOptions
   readonly #strands: readonly Strand[]
+  readonly #encoder: EventEncoder | undefined
 
   constructor(options: ShardsOptions) {
     this.#options = options
-    const { topics, partitions, clickShare } = options
+    const { topics, partitions, clickShare, encoding } = options
+    this.#encoder = encoding && new EventEncoder(encoding)
     const shards: Shard[] = []
     for (let topicIndex = 0; topicIndex < topics; topicIndex++) {
       for (let partition = 0; partition < partitions; partition++) {
@@ -179,6 +184,7 @@ export class Shards {
   /** Makes events of a strand until it has `target`, or a shard is full. */
   #make(strand: Strand, target: number, now: number): void {
     const { startTime } = this.#options
+    const encoder = this.#encoder
     const { generator, impressions, clicks, msPerEvent, phase } = strand
     const from = strand.made
     let made = from
@@ -189,14 +195,16 @@ export class Shards {
       }
       const shard = generator.click ? clicks : impressions
       const writer = shard.writer
-      if (!writer.reserve(strand.now, generator.keyBytes, generator.valueBytes)) {
+      const value = encoder?.encode(generator, shard.topicIndex)
+      if (!writer.reserve(strand.now, generator.keyBytes, value === undefined ? generator.valueBytes : value.length)) {
         strand.pending = true
         this.full = shard
         break
       }
       strand.pending = false
       generator.writeKey(writer.bytes, writer.keyAt)
-      generator.writeValue(writer.bytes, writer.valueAt)
+      if (value === undefined) generator.writeValue(writer.bytes, writer.valueAt)
+      else writer.bytes.set(value, writer.valueAt)
       made++
     }
     strand.made = made

@@ -7,6 +7,8 @@ import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
 import { BatchProducer } from '../kafka/batch-producer.ts'
 import type { KafkaClientOptions } from '../kafka/kafka-client.ts'
+import type { EventEncoding } from './event-formats.ts'
+import { foreignTopics } from './foreign.ts'
 import { GENERATE_DEFAULTS, GENERATED_TIME_MAX_MS, GENERATED_TIME_MIN_MS, type GenerateOptions } from './generate.ts'
 import { partitionShares, type ShardsOptions } from './generated-partitions.ts'
 import { Latencies, type LatencyFigures } from './latencies.ts'
@@ -31,12 +33,16 @@ export interface ProduceLoadOptions {
   /** Kafka's number: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd. */
   readonly codec?: number | undefined
   readonly batchBytes?: number | undefined
+  /** Of values that are not written as JSON. */
+  readonly encoding?: EventEncoding | undefined
   /** Events are made at startTime (ms) + i / eventRate seconds instead of now: the same options give the same events. */
   readonly startTime?: number | undefined
   readonly eventRate?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Called about once a second. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined
+  /** Told before anything is made that stands among records of others. */
+  readonly onForeign?: ((line: string) => void) | undefined
   /** Without it one, or as many as there are cores when one would not do. */
   readonly threads?: number | undefined
 }
@@ -85,7 +91,10 @@ export async function produceLoad(options: ProduceLoadOptions): Promise<LoadResu
   const { topics } = options
   const [first, second, third] = topics
   if (first === undefined || third !== undefined || first === second) {
-    throw new CtrError('CTR_USAGE', `load writes to one topic, or to two (impressions, clicks), not to ${topics.join(', ') || 'none'}`)
+    throw new CtrError(
+      'CTR_USAGE',
+      `load writes to one topic, or to two (impressions, clicks), not to ${topics.join(', ') || 'none'}; name them with --topics`,
+    )
   }
   checkStartTime(options)
   const producer = new BatchProducer(options.kafka)
@@ -93,6 +102,7 @@ export async function produceLoad(options: ProduceLoadOptions): Promise<LoadResu
     await producer.connect()
     const partitions = await copartitions(producer, options)
     const before = await Promise.all(topics.map((topic) => producer.endOffsets(topic)))
+    if (options.onForeign !== undefined) for (const line of await foreignTopics(producer, topics)) options.onForeign(line)
     const shards: ShardsOptions = {
       ...GENERATE_DEFAULTS,
       ...options.generate,
@@ -101,6 +111,7 @@ export async function produceLoad(options: ProduceLoadOptions): Promise<LoadResu
       batchBytes: options.batchBytes ?? BATCH_BYTES,
       count: options.count,
       startTime: options.startTime,
+      encoding: options.encoding,
       eventRate: options.eventRate ?? (options.rate || EVENT_RATE),
     }
     const parts = await runParts(options, shards)

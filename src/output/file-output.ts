@@ -1,50 +1,42 @@
-/**
- * Records of an output to a file, one JSON object per line, appended and synced to disk before they count as delivered. A write that fails
- * halfway is undone before it is tried again, so the file never holds a torn line.
- */
-import { close, fdatasync, fstatSync, ftruncate, mkdirSync, openSync, write } from 'node:fs'
+/** Records of an output to a file, one JSON object per line, appended and synced to disk before they count as delivered. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { promisify } from 'node:util'
 import type { Logger } from 'pino'
 import { CtrError } from '../errors.ts'
+import { withoutTrace } from '../probed-folder.ts'
+import { AppendedFile } from './appended-file.ts'
+import type { Lines } from './lines.ts'
 import type { Output, OutputLabel } from './output.ts'
 import { outputQueue } from './output-queue.ts'
 
-const writeTo = promisify(write)
-const sync = promisify(fdatasync)
-const truncate = promisify(ftruncate)
-const closeFile = promisify(close)
-
 /** An output that appends to `path`; folders on the way are created. Throws CTR_DEAD_LETTER when the file can't be opened. */
 export function fileOutput(path: string, label: OutputLabel, logger: Logger): Output {
-  const { file, size, regular } = open(path, label)
-  let end = size
-  let torn = false
-  const deliver = async (lines: readonly Buffer[]) => {
-    if (torn && regular) await truncate(file, end)
-    torn = true
-    const bytes = Buffer.concat(lines.flatMap((line) => [line, Buffer.from('\n')]))
-    for (let written = 0; written < bytes.length; ) {
-      const { bytesWritten } = (await writeTo(file, bytes, written, bytes.length - written, null)) as unknown as { bytesWritten: number }
-      written += bytesWritten
-    }
-    if (regular) await sync(file)
-    torn = false
-    end += bytes.length
-  }
-  return outputQueue({ place: `file ${path}`, deliver, close: () => closeFile(file) }, label, logger)
+  const file = open(path, label)
+  const deliver = ({ bytes }: Lines) => file.append(bytes)
+  return outputQueue({ place: `file ${path}`, parallel: 1, deliver, close: () => file.close() }, label, logger)
 }
 
-function open(path: string, { key }: OutputLabel): { file: number; size: number; regular: boolean } {
+/**
+ * Whether lines could be appended to `path`; throws as fileOutput does. One that is there is opened and left as it is; for one that is not,
+ * another one is made beside it and taken away again.
+ */
+export async function tryFile(path: string, label: OutputLabel): Promise<void> {
+  if (existsSync(path)) return await open(path, label).close()
+  const beside = `${path}.${randomBytes(4).toString('hex')}.probe`
+  await withoutTrace(dirname(path), async () => {
+    await open(path, label, beside).close()
+    rmSync(beside, { force: true })
+  })
+}
+
+/** `opened` is what is opened when it is not the path itself. */
+function open(path: string, { key }: OutputLabel, opened = path): AppendedFile {
   try {
-    mkdirSync(dirname(path), { recursive: true })
-    const file = openSync(path, 'a')
-    const stat = fstatSync(file)
-    return { file, size: stat.size, regular: stat.isFile() }
+    return new AppendedFile(opened)
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new CtrError('CTR_DEAD_LETTER', `${key}.file ${path} can't be written: ${reason}; choose another path or grant access`, {
-      cause,
-    })
+    const message = `${key}.file ${path} can't be written: ${reason}; choose another path or grant access`
+    throw new CtrError('CTR_DEAD_LETTER', message, { cause })
   }
 }

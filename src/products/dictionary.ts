@@ -37,6 +37,7 @@ import {
 import { codeOfId, idOfCode } from '../window/measures.ts'
 import { FreeIds } from './free-ids.ts'
 import { KeyArena } from './key-arena.ts'
+import { ProductBudget } from './product-budget.ts'
 
 const ENTRY_WORDS = 8
 const ENTRY_LENGTH = 0
@@ -56,6 +57,9 @@ export class Dictionary {
   /** Live products. */
   size = 0
   readonly #workers: number
+  readonly #budget: ProductBudget
+  /** Of the ids of live products. */
+  #keyBytes = 0
   #slots = new Int32Array(FIRST_ENTRIES * 4)
   #words = new Int32Array(FIRST_ENTRIES * ENTRY_WORDS)
   #doubles = new Float64Array(this.#words.buffer)
@@ -71,8 +75,10 @@ export class Dictionary {
   /** Keeps the compiler from leaving out what `#lookAhead` reads. */
   touched = 0
 
-  constructor(workers: number) {
+  /** Its products count against `budget`. */
+  constructor(workers: number, budget = new ProductBudget()) {
     this.#workers = workers
+    this.#budget = budget
     this.#nextId = new Int32Array(workers)
     this.#freeIds = Array.from({ length: workers }, () => new FreeIds())
   }
@@ -88,7 +94,7 @@ export class Dictionary {
     }
   }
 
-  /** Sets `parsed.entries` to the entries of the events' products, or -1. Products that don't lie in their rows lie in `bytes`. */
+  /** Sets `parsed.entries` to the entries of the events' products, or -1; those that don't lie in their rows lie in `bytes` or `made`. */
   findAll(parsed: ParsedEvents, bytes: Uint8Array, view: DataView): void {
     const { rows, entries, count } = parsed
     const slots = this.#slots
@@ -114,7 +120,11 @@ export class Dictionary {
         const at = entry * ENTRY_WORDS
         if (length > keyBytes) {
           const start = rows[row + ROW_START]!
-          if (!this.#equals(entry, bytes, view, start, start + length)) continue
+          const same =
+            start < 0
+              ? this.#equals(entry, parsed.made, parsed.madeView, ~start, ~start + length)
+              : this.#equals(entry, bytes, view, start, start + length)
+          if (!same) continue
         } else if (
           ((words[at + ENTRY_LENGTH]! & LENGTH_MASK) ^ length) !== 0 ||
           ((words[at + ENTRY_KEY]! ^ rows[row + rowKey]!) |
@@ -166,6 +176,11 @@ export class Dictionary {
     return free.size > 0 ? free.lowest() : this.#nextId[worker]!
   }
 
+  /** There is no room for another product. */
+  get full(): boolean {
+    return this.#budget.full
+  }
+
   insert(hash: number, bytes: Uint8Array, start: number, end: number): number {
     const worker = this.workerFor(hash)
     const free = this.#freeIds[worker]!
@@ -179,6 +194,8 @@ export class Dictionary {
     if (length <= KEY_BYTES) putKey(this.#words, at + ENTRY_KEY, bytes, start, length)
     else this.#words[at + ENTRY_KEY] = this.#arena.add(bytes, start, end)
     this.size++
+    this.#keyBytes += length
+    this.#budget.add(1, length)
     if (this.size * 4 > this.#slots.length) this.#rehash(this.#slots.length * 2)
     place(this.#slots, entry, hash)
     return entry
@@ -212,6 +229,13 @@ export class Dictionary {
     return true
   }
 
+  /** Nobody will use it any more: its products no longer count. */
+  release(): void {
+    this.#budget.add(-this.size, -this.#keyBytes)
+    this.size = 0
+    this.#keyBytes = 0
+  }
+
   /** Entries that `sweep` goes round. */
   get entries(): number {
     return this.#entriesUsed - 1
@@ -238,12 +262,15 @@ export class Dictionary {
     const at = entry * ENTRY_WORDS
     const words = this.#words
     this.#unplace(entry, this.#hashOf(entry))
-    if ((words[at + ENTRY_LENGTH]! & LENGTH_MASK) > KEY_BYTES) this.#arena.free(words[at + ENTRY_KEY]!)
+    const length = words[at + ENTRY_LENGTH]! & LENGTH_MASK
+    if (length > KEY_BYTES) this.#arena.free(words[at + ENTRY_KEY]!)
     this.#freeIds[this.workerOf(entry)]!.add(idOfCode(words[at + ENTRY_CODE]!))
     words[at + ENTRY_CODE] = -1
     words[at + ENTRY_KEY] = this.#freeEntry
     this.#freeEntry = entry
     this.size--
+    this.#keyBytes -= length
+    this.#budget.add(-1, -length)
   }
 
   #hashOf(entry: number): number {

@@ -7,7 +7,7 @@
  * their kind, whichever reader that is of: nothing is allocated per block.
  */
 import { CELL_WORDS, EVENT_WORDS, writeCell } from '../window/measures.ts'
-import { BLOCK, PANE_DIRTY, PANE_EMITTED } from './layout.ts'
+import { BLOCK, BLOCK_ALIGN_WORDS, BLOCK_HEADER_WORDS, PANE_DIRTY, PANE_EMITTED } from './layout.ts'
 import type { RingReader } from './ring-reader.ts'
 import type { RingWriter } from './ring-writer.ts'
 import type { Rings } from './rings.ts'
@@ -31,6 +31,13 @@ export function eventsMaxOf(writer: RingWriter): number {
   return Math.floor(writer.payloadMaxWords / EVENT_WORDS)
 }
 
+/** Words that `events` events and corrections may take in blocks of `blockEvents` at most, however they are cut into them. */
+export function eventsWordsMax(events: number, blockEvents: number): number {
+  const one = BLOCK_HEADER_WORDS + BLOCK_ALIGN_WORDS
+  // The last block is opened as a whole, behind a pad that is shorter than it.
+  return events * one + 2 * (BLOCK_HEADER_WORDS + blockEvents * EVENT_WORDS + BLOCK_ALIGN_WORDS)
+}
+
 /** Opens a block of at most `eventsMax` events of a task; the first pair goes to writer.words[writer.payload]. */
 export function beginEvents(writer: RingWriter, task: number, eventsMax: number): boolean {
   return writer.tryOpen(BLOCK.events, task, eventsMax * EVENT_WORDS)
@@ -49,6 +56,35 @@ export function readEvents(reader: RingReader): EventsBlock {
   eventsBlock.count = reader.count
   eventsBlock.base = reader.time
   return eventsBlock
+}
+
+/** `count` codes from words[at], of events that count in all windows of the slice from `start` (ms) on but the first `missed`. */
+export interface CorrectionsBlock {
+  words: Int32Array
+  at: number
+  count: number
+  start: number
+  missed: number
+}
+
+const correctionsBlock: CorrectionsBlock = { words: NO_WORDS, at: 0, count: 0, start: 0, missed: 0 }
+
+/** One correction of a task, to its product's worker, which is not woken. */
+export function putCorrection(writer: RingWriter, task: number, code: number, start: number, missed: number): boolean {
+  if (!writer.tryOpen(BLOCK.corrections, task, 1)) return false
+  writer.words[writer.payload] = code
+  writer.close(1, 1, missed, 0, start, false)
+  return true
+}
+
+/** Valid until the next call. */
+export function readCorrections(reader: RingReader): CorrectionsBlock {
+  correctionsBlock.words = reader.words
+  correctionsBlock.at = reader.payload
+  correctionsBlock.count = reader.count
+  correctionsBlock.start = reader.time
+  correctionsBlock.missed = reader.aux
+  return correctionsBlock
 }
 
 /** A product's number in its worker, and its UTF-8 id: bytes[start, end). */
@@ -171,9 +207,9 @@ export function cellsMaxOf(writer: RingWriter): number {
   return Math.floor(writer.payloadMaxWords / CELL_WORDS)
 }
 
-/** Opens a block of `cells` cells of a task's pane; each of them is then put by putCell. */
-export function beginCells(writer: RingWriter, task: number, cells: number): boolean {
-  return writer.tryOpen(BLOCK.restore, task, cells * CELL_WORDS)
+/** Opens a block of `cells` cells of a task's pane, or of its corrections; each of them is then put by putCell. */
+export function beginCells(writer: RingWriter, task: number, cells: number, corrections = false): boolean {
+  return writer.tryOpen(corrections ? BLOCK.restoreCorrections : BLOCK.restore, task, cells * CELL_WORDS)
 }
 
 /** Cell number `cell` of the open block. */
@@ -185,6 +221,26 @@ export function putCell(writer: RingWriter, cell: number, id: number, impression
 export function publishCells(writer: RingWriter, cells: number, pane: { start: number; dirty: boolean; emitted: boolean }): void {
   const flags = (pane.dirty ? PANE_DIRTY : 0) | (pane.emitted ? PANE_EMITTED : 0)
   writer.close(cells * CELL_WORDS, cells, flags, 0, pane.start)
+}
+
+/** Publishes the open block as `cells` cells of corrections in the slice that begins at `start`, ms. */
+export function publishCorrectionCells(writer: RingWriter, cells: number, start: number, missed: number): void {
+  writer.close(cells * CELL_WORDS, cells, missed, 0, start)
+}
+
+/** How many windows the corrections in a block of cells have missed. */
+export function missedByCells(reader: RingReader): number {
+  return reader.aux
+}
+
+/** Windows of a restored task that end at `upTo` (ms) or before were written, by all workers. */
+export function putEmitted(writer: RingWriter, task: number, upTo: number): boolean {
+  return writer.tryPut(BLOCK.emitted, task, 0, upTo)
+}
+
+/** ms */
+export function readEmitted(reader: RingReader): number {
+  return reader.time
 }
 
 /** Valid until the next call. */

@@ -82,6 +82,12 @@ export const BLOCK = {
    * window/measures.ts has them.
    */
   restore: 12,
+  /** count codes of corrections in the slice that begins at time; aux = how many of its windows each has missed (window/windows.ts). */
+  corrections: 13,
+  /** As restore, of corrections: time = the slice's start, aux = how many windows each has missed. */
+  restoreCorrections: 14,
+  /** Windows of a restored task that end at time or before were written; behind its cells. */
+  emitted: 15,
 } as const
 
 /** The pane changed since it was last emitted. */
@@ -97,6 +103,8 @@ const ITEM_WORDS = new Uint8Array(Object.keys(BLOCK).length)
 ITEM_WORDS[BLOCK.events] = EVENT_WORDS
 ITEM_WORDS[BLOCK.checkpoint] = 1
 ITEM_WORDS[BLOCK.restore] = CELL_WORDS
+ITEM_WORDS[BLOCK.corrections] = 1
+ITEM_WORDS[BLOCK.restoreCorrections] = CELL_WORDS
 
 assertLayout()
 

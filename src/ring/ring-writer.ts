@@ -63,6 +63,13 @@ export class RingWriter {
     return this.#capacity / 2 - BLOCK_HEADER_WORDS
   }
 
+  /** Whether so many words are free, blocks' headers and the pad at the end of the data area among them. */
+  hasRoom(words: number): boolean {
+    if (this.#capacity - ((this.#head - this.#tail) | 0) >= words) return true
+    this.#tail = Atomics.load(this.#control, TAIL_WORD)
+    return this.#capacity - ((this.#head - this.#tail) | 0) >= words
+  }
+
   /** Reserves a block with room for `payloadWords`; false when the ring is too full now. */
   tryOpen(kind: BlockKind, task: number, payloadWords: number): boolean {
     assert(this.#open < 0, 'one block open at a time')

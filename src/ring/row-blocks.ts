@@ -14,13 +14,14 @@ export interface RowsBlock {
   start: number
   end: number
   count: number
+  task: number
   /** ms */
   windowEnd: number
   /** It is the window's first emission. */
   first: boolean
 }
 
-const rowsBlock: RowsBlock = { bytes: new Uint8Array(0), start: 0, end: 0, count: 0, windowEnd: 0, first: false }
+const rowsBlock: RowsBlock = { bytes: new Uint8Array(0), start: 0, end: 0, count: 0, task: 0, windowEnd: 0, first: false }
 
 /** The most bytes of a block in this ring. */
 export function rowBytesMaxOf(writer: RingWriter): number {
@@ -50,6 +51,7 @@ export function readRows(reader: RingReader): RowsBlock {
   rowsBlock.start = start
   rowsBlock.end = start + reader.byteLength
   rowsBlock.count = reader.count
+  rowsBlock.task = reader.task
   rowsBlock.windowEnd = reader.time
   rowsBlock.first = reader.aux === 1
   return rowsBlock

@@ -1,45 +1,88 @@
 /** From the configuration to a pipeline: what every verb that counts events has in common. */
-import { availableParallelism } from 'node:os'
 import { systemClock } from '../clock.ts'
+import { eventsConfigOf } from '../config/events-section.ts'
 import type { Config } from '../config/schema.ts'
-import type { FormatName } from '../format/format.ts'
+import { Degradations } from '../degraded.ts'
+import type { TopicFormat } from '../format/format.ts'
+import type { Schemas } from '../format/schemas.ts'
 import type { Logger } from '../log.ts'
+import { maskedOutputs } from '../output/masked-output.ts'
 import type { Outputs } from '../output/output.ts'
+import { privacyOf } from '../privacy/privacy.ts'
+import { ProductRule } from '../products/product-rule.ts'
 import { startSink } from '../sink/sink.ts'
-import type { Source } from '../source/source.ts'
-import { windowRules } from '../window/windows.ts'
-import { type Checkpoints, Pipeline } from './pipeline.ts'
+import type { NameOfPartition, Source } from '../source/source.ts'
+import { windowRules, windowsOf } from '../window/windows.ts'
+import { certificateReader } from './certificates.ts'
+import { stateLimits, workersOf } from './memory-plan.ts'
+import { Pipeline } from './pipeline.ts'
+import type { Checkpoints, PipelineOptions } from './pipeline-options.ts'
+import { schemasOf } from './schemas.ts'
 
 export interface Parts {
   readonly source: Source
   readonly topics: readonly string[]
-  /** Of the records of each topic; json when not given. */
-  readonly formats?: readonly FormatName[]
+  /** For what is told of partitions; by topic and number when not given. */
+  readonly nameOf?: NameOfPartition
+  /** Of files that bring theirs along: the records of all topics are of files then. */
+  readonly fileSchemas?: Schemas | undefined
   readonly outputs: Outputs
   /** The source ends by itself. */
   readonly bounded: boolean
   /** Only sources that can begin anywhere have use for it. */
   readonly checkpoints?: Checkpoints | undefined
+  readonly checkMarks?: PipelineOptions['checkMarks']
+  readonly rollUpAtEnd?: PipelineOptions['rollUpAtEnd']
+  /** Where source and outputs say what is wrong; the pipeline makes one when not given. */
+  readonly degradations?: Degradations | undefined
+  /** Where rows go; ClickHouse when not given. */
+  readonly sink?: PipelineOptions['sink'] | undefined
   readonly log: Logger
 }
 
+/** How the configuration has the records of a topic read; of one that it does not name, as of all. */
+function formatOfTopic({ kafka, events }: Config, name: string): TopicFormat {
+  const topic = kafka.topics.find((one) => one.name === name)
+  const { format = 'json', framing, schemaFile, schemaMessage } = topic ?? {}
+  return { format, framing, schemaFile, schemaMessage, events: eventsConfigOf(events, topic?.events) }
+}
+
 /** Makes the pipeline; its workers and its sink start at once, the source when `start` is called. */
-export function assemble(config: Config, { source, topics, formats, outputs, bounded, checkpoints, log }: Parts): Pipeline {
-  const { time, kafka, engine, sink } = config
+export function assemble(
+  config: Config,
+  { source, topics, nameOf, fileSchemas, outputs, bounded, checkpoints, checkMarks, log, ...parts }: Parts,
+): Pipeline {
+  const { time, kafka, engine, sink, clickhouse, tenant } = config
+  const tellsWindows = config.log.level === 'debug' || config.log.level === 'trace'
+  const windows = windowsOf(windowRules(config))
+  if (windows.overlap) log.info({ window: windows.name }, OVERLAP)
+  const privacy = privacyOf(config)
+  const degradations = parts.degradations ?? new Degradations(log, systemClock)
   return new Pipeline({
     topics,
-    formats,
+    nameOf,
+    formats: topics.map((topic) => ({ ...formatOfTopic(config, topic), ofFiles: fileSchemas !== undefined })),
+    schemas: schemasOf(config, log),
+    fileSchemas,
     rules: {
       ...windowRules(config),
       idleTimeout: time.idleTimeout,
+      openTransactionHold: time.openTransaction.hold,
       maxDrift: time.maxDrift,
+      maxJump: time.maxJump,
       futureTolerance: time.futureTolerance,
+      oldest: time.oldest,
+      wallClockGuard: time.wallClockGuard,
       checkCrc: kafka.checkCrc,
+      maxBatchBytes: kafka.maxBatchBytes,
+      productRule: productRuleOf(config),
     },
     stateTtl: config.state.ttl,
-    tenant: config.tenant,
+    tenant,
     revision: sink.revision,
-    workers: workersOf(engine.workers, availableParallelism()),
+    revisionFrom: sink.revisionFrom,
+    stateLimits: stateLimits(config),
+    workers: workersOf(config),
     ringBytes: engine.ringBytes,
     emitInterval: sink.emitInterval,
     commitInterval: kafka.commitInterval,
@@ -47,18 +90,40 @@ export function assemble(config: Config, { source, topics, formats, outputs, bou
     bounded,
     name: `ctr/${kafka.groupId}`,
     source,
-    outputs,
+    outputs: privacy === undefined ? outputs : maskedOutputs(outputs, privacy),
+    privacy,
+    lettersPerReason: config.deadLetter.perReason,
     checkpoints,
-    sink: (rings) => startSink({ rings, clickhouse: config.clickhouse, tenant: config.tenant, revision: sink.revision, logger: log }),
+    checkMarks,
+    rollUpAtEnd: parts.rollUpAtEnd,
+    degradations,
+    certificates: certificateReader(config, systemClock),
+    sink:
+      parts.sink ??
+      ((rings, closings) =>
+        startSink({
+          rings,
+          closings,
+          tellsWindows,
+          clickhouse,
+          tenant,
+          ...sink,
+          windowName: windows.name,
+          hidesRows: privacy !== undefined,
+          degradations,
+          logger: log,
+        })),
     log,
     clock: systemClock,
   })
 }
 
-/** One worker keeps up with main on two cores; more cores are shared out to workers, leaving one to main and one to the sink and the OS. */
-const AUTO_WORKERS_MAX = 4
+const OVERLAP =
+  'windows overlap, so minutes, hours, days and months (roll-ups) hold none of them; read ctr_windows and ctr_latest, see docs/windows.md'
 
-/** `auto` resolved for a machine with so many cores. */
-function workersOf(workers: number | 'auto', cores: number): number {
-  return workers === 'auto' ? Math.max(1, Math.min(AUTO_WORKERS_MAX, cores - 2)) : workers
+/** undefined when every product is counted for itself. */
+function productRuleOf({ products: { match, other } }: Config): ProductRule | undefined {
+  if (match === undefined) return undefined
+  const pattern = match.pattern === undefined ? undefined : new RegExp(match.pattern, 'u')
+  return new ProductRule({ match: { ...match, pattern }, other })
 }

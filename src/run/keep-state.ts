@@ -1,19 +1,22 @@
 /** From the configuration to what keeps a pipeline's state: where checkpoints go, and where a start looks for them. */
-import type { StartWish } from '../checkpoint/decide.ts'
+import { marksRevised, type StartWish } from '../checkpoint/decide.ts'
 import { listManifests, type StateRules } from '../checkpoint/manifest.ts'
-import { Restorer } from '../checkpoint/restore.ts'
+import { mismatch, Restorer } from '../checkpoint/restore.ts'
 import { removeSavepoint } from '../checkpoint/savepoint.ts'
 import { summaryOf } from '../checkpoint/summary.ts'
 import { threadWriter } from '../checkpoint/thread-writer.ts'
 import { systemClock } from '../clock.ts'
+import { eventsConfigOf } from '../config/events-section.ts'
 import type { Config } from '../config/schema.ts'
 import { CtrError } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import type { SavepointActions } from '../server/savepoints.ts'
+import type { OfferedPartition } from '../source/source.ts'
 import type { ObjectStore } from '../store/object-store.ts'
 import { openStore } from '../store/open-store.ts'
 import { windowRules } from '../window/windows.ts'
-import type { Checkpoints, Pipeline } from './pipeline.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { Checkpoints } from './pipeline-options.ts'
 
 /** undefined when `checkpoint.storage` is none. */
 export function keepState(config: Config, wish: StartWish, log: Logger): Checkpoints | undefined {
@@ -30,10 +33,26 @@ export function keepState(config: Config, wish: StartWish, log: Logger): Checkpo
   }
 }
 
+/**
+ * Looks at tasks that begin at the marks of their group and at nothing that was kept. Throws CTR_STATE_MISMATCH where windows that are
+ * open there would change their revision; not with --ignore-state.
+ */
+export function marksCheck(config: Config, { ignoreState }: StartWish): (offered: readonly OfferedPartition[]) => void {
+  const rules = stateRules(config)
+  return (offered) => {
+    const change = ignoreState ? undefined : marksRevised(offered, rules)
+    if (change !== undefined) throw mismatch(`the marks of the group were made with ${change}`)
+  }
+}
+
 /** What state depends on. */
 function stateRules(config: Config): StateRules {
-  const { window, kafka, tenant } = config
-  return { windowType: window.type, ...windowRules(config), topics: kafka.topics.map(({ name }) => name), tenant }
+  const { window, kafka, tenant, sink } = config
+  const { revision, revisionFrom } = sink
+  const topics = kafka.topics.map(({ name }) => name)
+  const events = Object.fromEntries(kafka.topics.map((topic) => [topic.name, eventsConfigOf(config.events, topic.events)]))
+  const tzdata = window.type === 'calendar' ? process.versions.tz : undefined
+  return { windowType: window.type, ...windowRules(config), tzdata, topics, tenant, revision, revisionFrom, events }
 }
 
 /** Savepoints of a running pipeline, for its HTTP server; `running` is the present run. undefined when `checkpoint.storage` is none. */

@@ -7,81 +7,36 @@
  *
  * Draining after `drain` (SIGTERM): the source stops, the rings run empty, what is due is emitted, flushed and acknowledged, a savepoint is
  * taken and the low-water marks are committed; windows still open go on from there. Draining after a bounded run's end: all windows are
- * emitted.
+ * emitted. A drain is over within shutdown.timeout, whatever the run was at.
  */
 import { assert } from '../assert.ts'
-import { type CheckpointPolicy, Coordinator } from '../checkpoint/coordinator.ts'
-import type { Restorer } from '../checkpoint/restore.ts'
-import { nameFault } from '../checkpoint/selection.ts'
+import { Coordinator } from '../checkpoint/coordinator.ts'
+import { nameFault, STOP_SAVEPOINT } from '../checkpoint/selection.ts'
 import type { CheckpointWriter, Written } from '../checkpoint/writer.ts'
 import { type Clock, sleep } from '../clock.ts'
+import { Degradations } from '../degraded.ts'
 import { CtrError } from '../errors.ts'
-import { type FormatName, formatsOf } from '../format/format.ts'
+import { formatsOf, PLAIN_JSON, type TopicFormat, valueTexts } from '../format/format.ts'
 import { EventBlocks } from '../ingest/event-blocks.ts'
 import { createInflow, type Inflow } from '../ingest/inflow.ts'
-import { Ingest, type IngestRules } from '../ingest/ingest.ts'
+import { Ingest } from '../ingest/ingest.ts'
 import type { PipelineStats } from '../metrics/stats.ts'
-import { allDelivered, type Outputs } from '../output/output.ts'
+import { lateEvents } from '../output/late-events.ts'
+import { LetterQuota } from '../output/letter-quota.ts'
+import { LetterSamples } from '../output/letter-samples.ts'
+import { allDelivered, allHaveRoom, outputsOf } from '../output/output.ts'
 import { refusedRow } from '../output/refused-row.ts'
 import { rejectedInput } from '../output/rejected-input.ts'
 import type { Sink } from '../sink/sink.ts'
-import type { OfferedPartition, Source } from '../source/source.ts'
+import { type NameOfPartition, namesIn, type OfferedPartition } from '../source/source.ts'
+import { Closings, createClosings } from '../window/closings.ts'
 import { spellCounts, unaccounted } from '../window/ledger.ts'
-import { type StartWorkers, startWorkers, type WorkerPool } from '../worker/pool.ts'
-import { readWorkerStats } from '../worker/worker-stats.ts'
+import { startWorkers, type WorkerPool } from '../worker/pool.ts'
+import { paneBytesOf, readWorkerStats } from '../worker/worker-stats.ts'
 import { collectStats } from './collect.ts'
-
-/** pino fits. */
-export interface PipelineLog {
-  info(fields: Record<string, unknown>, message: string): void
-  warn(fields: Record<string, unknown>, message: string): void
-  error(fields: Record<string, unknown>, message: string): void
-}
-
-/** Times in ms, sizes in bytes. */
-export interface PipelineOptions {
-  readonly topics: readonly string[]
-  /** Of the records of each topic; json when not given. */
-  readonly formats?: readonly FormatName[] | undefined
-  readonly rules: IngestRules
-  readonly stateTtl: number
-  readonly tenant: string
-  readonly revision: number
-  readonly workers: number
-  readonly ringBytes: number
-  readonly emitInterval: number
-  readonly commitInterval: number
-  readonly shutdownTimeout: number
-  /** How often idleness, watermarks and the dictionaries are looked after, ms; 100 when not given. */
-  readonly maintainIntervalMs?: number
-  /** Expired products are looked for in so many steps a round, one at every maintenance; 300 when not given. */
-  readonly sweepsPerRound?: number
-  /** The run ends by itself when the source has delivered all there is. */
-  readonly bounded: boolean
-  /** Named in every record of an output. */
-  readonly name: string
-  readonly source: Source
-  readonly outputs: Outputs
-  /** Starts the sink that reads these row rings. */
-  readonly sink: (rowRings: readonly SharedArrayBuffer[]) => Sink
-  /** Without it, Kafka's low-water marks are all there is to start from. */
-  readonly checkpoints?: Checkpoints | undefined
-  readonly log: PipelineLog
-  readonly clock: Clock
-  /** ms that only grow, for intervals; those of the machine when not given. */
-  readonly monotonic?: Clock
-  /** Threads of its own when not given; simulations put others in their place. */
-  readonly startWorkers?: StartWorkers
-}
-
-/** Where state is kept, and when. */
-export interface Checkpoints {
-  readonly policy: CheckpointPolicy
-  readonly savepointOnStop: boolean
-  /** Starts the writer for so many workers. */
-  readonly writer: (workers: number) => CheckpointWriter
-  readonly restorer: Pick<Restorer, 'find' | 'stats'>
-}
+import { DataWatch } from './data-watch.ts'
+import { notDrained, spellLeft, troublesOf } from './left-undone.ts'
+import type { PipelineOptions } from './pipeline-options.ts'
 
 /** Where the pipeline is in its life. */
 export type PipelineState = Exclude<PipelineStats['state'], 'restarting'>
@@ -93,10 +48,10 @@ const TRANSITIONS: { readonly [from in PipelineState]: readonly PipelineState[] 
   stopped: [],
 }
 
-/** The savepoint of a drain. Of each task the newest one counts, so it needs no other name. */
-const STOP_SAVEPOINT = 'stop'
 const MAINTAIN_MS = 100
 const SWEEPS_PER_ROUND = 300
+/** With checkpoints: an open pane and its copy. */
+const PANE_COPIES = 2
 
 /** One run of the engine. Workers and sink start with it, the source with `start`. */
 export class Pipeline {
@@ -105,16 +60,26 @@ export class Pipeline {
   /** Resolves when threads, connections and timers of an ended run are gone. */
   readonly released: Promise<void>
   state: PipelineState = 'starting'
+  /** A bounded run has read everything, and every row is written. */
+  complete = false
   readonly #options: PipelineOptions
   readonly #pool: WorkerPool
   readonly #sink: Sink
+  readonly #degradations: Degradations
+  readonly #quota: LetterQuota
+  readonly #samples = new LetterSamples()
   readonly #ingest: Ingest
+  readonly #nameOf: NameOfPartition
+  readonly #dataWatch: DataWatch
   readonly #inflow: Inflow
+  readonly #closings = createClosings()
   readonly #coordinator: Coordinator
   readonly #writer: CheckpointWriter | undefined
   readonly #monotonic: Clock
   readonly #halt = new AbortController()
   #sourceStarted = false
+  #drained = false
+  #step = 'connections to close' // what a drain waits for
   #sinkReady = false
   #trouble = ''
   #maintaining: Promise<void> = Promise.resolve()
@@ -134,35 +99,53 @@ export class Pipeline {
     })
     const { rules, topics, outputs, log, clock } = options
     const { deadLetters } = outputs
+    this.#degradations = options.degradations ?? new Degradations(log, clock)
     this.#monotonic = options.monotonic ?? performance.now.bind(performance)
     this.#writer = options.checkpoints?.writer(options.workers)
-    const settings = { windows: rules, tenant: options.tenant, revision: options.revision }
+    const { tenant, revision, revisionFrom } = options
+    const settings = { windows: rules, tenant, revision, revisionFrom }
     this.#pool = (options.startWorkers ?? startWorkers)(options.workers, options.ringBytes, settings, this.#writer?.ports)
-    const rejected = rejectedInput(deadLetters, options.name, topics, log, clock)
+    this.#quota = new LetterQuota(options.lettersPerReason ?? Number.POSITIVE_INFINITY)
+    const formats = options.formats ?? topics.map(() => PLAIN_JSON)
+    const texts = options.privacy && valueTexts(formats, options.schemas)
+    const place = { texts, output: deadLetters, quota: this.#quota, writer: options.name, samples: this.#samples, privacy: options.privacy }
+    const rejected = rejectedInput(place, topics, log, clock)
     this.#ingest = new Ingest(
       rules,
       topics,
-      formatsOf(options.formats ?? topics.map(() => 'json')),
+      formatsOf(formats, options.fileSchemas ?? options.schemas),
       new EventBlocks(this.#pool.writers),
-      rejected,
+      { letters: rejected, late: outputs.late && lateEvents(outputs.late, options.name, topics, clock, texts) },
+      clock,
+    )
+    this.#nameOf = options.nameOf ?? namesIn(topics)
+    this.#dataWatch = new DataWatch(watchedTopics(topics, formats), this.#nameOf, this.#degradations, log, clock, (topic, why) =>
+      this.#hold(topic, why),
     )
     this.#inflow = createInflow({
+      closings: new Closings(this.#closings),
       rules,
       topics,
+      nameOf: this.#nameOf,
       stateTtl: options.stateTtl,
       sweepsPerRound: options.sweepsPerRound ?? SWEEPS_PER_ROUND,
       bounded: options.bounded,
       writers: this.#pool.writers,
       ingest: this.#ingest,
-      lettersRoom: () => deadLetters.room(),
+      lettersRoom: () => allHaveRoom(outputs),
       ringRoom: (ring) => this.#pool.room(ring),
       source: options.source,
       begin: (offered) => this.#begin(offered),
+      degradations: this.#degradations,
+      schemas: options.schemas,
+      stateLimits: options.stateLimits,
+      paneBytes: () => paneBytesOf(this.#pool.stats) * (options.checkpoints === undefined ? 1 : PANE_COPIES),
       clock,
+      onReplaced: () => this.#coordinator.soon(),
       onFailed: (error) => this.#fail(error),
     })
     this.#pool.done.catch((error: unknown) => this.#fail(error))
-    this.#sink = options.sink(this.#pool.rowRings)
+    this.#sink = options.sink(this.#pool.rowRings, this.#closings)
     this.#coordinator = this.#createCoordinator()
     this.#writer?.onDied((error) => this.#fail(error))
     this.#sink.onBarrier((number) => this.#coordinator.acknowledge(number))
@@ -192,13 +175,20 @@ export class Pipeline {
     }
   }
 
-  /** Stops cleanly, within shutdown.timeout; `finished` tells how it went. */
+  /** Stops cleanly, within shutdown.timeout; `finished` tells how it went. A run that ends already has as long to come to its end. */
   async drain(): Promise<void> {
-    if (this.state !== 'starting' && this.state !== 'running') return
-    const timer = setTimeout(() => this.#giveUp(), this.#options.shutdownTimeout)
-    const stopping = this.state === 'starting' ? this.#stop() : this.#finish(false)
+    if (this.#drained) return
+    this.#drained = true
+    const { state } = this
+    const timer = setTimeout(() => this.#giveUp(state === 'starting'), this.#options.shutdownTimeout)
+    const stopping = state === 'starting' ? this.#stop() : state === 'running' ? this.#finish(false) : this.finished
     await stopping.catch((error: unknown) => this.#fail(error))
     clearTimeout(timer)
+  }
+
+  /** The group knows where this run has begun. */
+  get hasCommitted(): boolean {
+    return this.#coordinator.hasCommitted
   }
 
   /** Ends the run; `finished` rejects with the reason. Without effect on one that has ended. */
@@ -211,21 +201,27 @@ export class Pipeline {
     const notReady: string[] = []
     if (!this.#sinkReady) notReady.push('ClickHouse is not connected yet')
     else if (!this.#sourceStarted) notReady.push('the source is not connected yet')
-    for (const trouble of [this.#trouble, source.trouble, ...Object.values(outputs).map((output) => output.trouble)])
-      if (trouble) notReady.push(trouble)
+    notReady.push(...troublesOf(this.#trouble, source, outputs))
     if (this.state === 'draining' || this.state === 'stopped') notReady.push(`the pipeline is ${this.state}`)
     return collectStats({
       state: this.state,
       notReady,
+      degradations: this.#degradations,
       held: this.#trouble !== '' || source.trouble !== undefined,
+      certificates: this.#options.certificates?.() ?? [],
       topics: this.#options.topics,
+      taskCount: source.extent?.tasks,
       ingest: this.#ingest,
+      lettersLeftOut: this.#quota.leftOut,
+      letterSamples: this.#samples.newest,
       inflow: this.#inflow,
       rings: this.#pool.rings,
       workerStats: this.#pool.stats,
       sink: this.#sink.stats(),
+      schemas: this.#options.schemas?.stats,
       checkpoints: this.#coordinator.stats,
       restore: this.#options.checkpoints?.restorer.stats,
+      safeOffset: (partition) => this.#coordinator.safeOffset(partition),
     })
   }
 
@@ -235,6 +231,12 @@ export class Pipeline {
     if (fault !== undefined) throw new CtrError('CTR_CHECKPOINT_FAILED', `a savepoint can't be called ${JSON.stringify(name)}: ${fault}`)
     if (this.state !== 'running') throw new CtrError('CTR_CHECKPOINT_FAILED', `the pipeline is ${this.state}: there is nothing to keep`)
     return this.#coordinator.take(name)
+  }
+
+  /** Nobody waits for a bounded run that would not end. */
+  #hold(topicIndex: number, why: string): void {
+    if (this.#options.bounded) this.#fail(new CtrError('CTR_INPUT', why))
+    else this.#inflow.upkeep.hold(topicIndex)
   }
 
   #createCoordinator(): Coordinator {
@@ -261,6 +263,7 @@ export class Pipeline {
   /** How tasks begin that this process gets. */
   async #begin(offered: readonly OfferedPartition[]) {
     const starts = await this.#options.checkpoints?.restorer.find(offered)
+    this.#options.checkMarks?.(offered.filter(({ partition }) => starts?.get(partition)?.kept === undefined))
     for (const { partition } of offered) this.#coordinator.begins(partition, starts?.get(partition)?.kept?.object)
     return starts ?? new Map()
   }
@@ -272,6 +275,8 @@ export class Pipeline {
       await sleep(this.#options.maintainIntervalMs ?? MAINTAIN_MS, this.#halt.signal)
       if (this.state !== 'running') return
       await this.#inflow.upkeep.maintain()
+      this.#dataWatch.look(this.#inflow.owned.partitions)
+      this.#quota.look(this.#options.clock())
       if (this.#monotonic() >= tickAt) {
         tickAt = this.#monotonic() + emitInterval
         await this.#inflow.broadcasts.tick()
@@ -286,17 +291,20 @@ export class Pipeline {
     if (this.state !== 'running') return
     this.#become('draining')
     this.#halt.abort()
-    await this.#options.source.stop()
+    this.#inflow.upkeep.letGo()
+    await this.#at('deliveries that are under way', this.#options.source.stop())
     await this.#maintaining
     await this.#inflow.broadcasts.tick()
-    await this.#keepAtEnd(emitAll)
-    await this.#coordinator.last(emitAll)
+    await this.#at('the last checkpoint', this.#keepAtEnd(emitAll))
+    await this.#at('ClickHouse and outputs to acknowledge', this.#coordinator.last(emitAll))
     await this.#inflow.broadcasts.end(emitAll) // a barrier behind it would never be answered
     await this.#pool.done
     await this.#sink.ended
-    await allDelivered(this.#options.outputs)
-    this.#checkLedger()
-    await this.#stop()
+    await this.#at('the last letters', allDelivered(this.#options.outputs))
+    this.#dataWatch.end(this.#inflow.owned.partitions)
+    this.#checkLedger(emitAll)
+    this.complete = emitAll
+    await this.#at('connections to close', this.#stop())
   }
 
   /** A savepoint, so that the next start repeats nothing. When it can't be had in half the time there is, the last checkpoint serves. */
@@ -307,16 +315,19 @@ export class Pipeline {
     const taking = this.#coordinator.take(bounded ? null : STOP_SAVEPOINT).catch((error: unknown) => {
       log.warn({ err: error }, 'stopping without a savepoint; the next start goes on from the last checkpoint')
     })
-    await Promise.race([taking, sleep(shutdownTimeout / 2, patience.signal)])
+    const taken = await Promise.race([taking.then(() => true), sleep(shutdownTimeout / 2, patience.signal).then(() => false)])
     patience.abort()
+    if (!taken) log.warn({}, 'stopping without a savepoint, it takes too long; the next start goes on from the last checkpoint')
   }
 
-  /** Every record read is in a term of the ledger; every event counted on main has reached a worker. */
-  #checkLedger(): void {
+  /** Every record read is in a term of the ledger; every event counted on main has reached a worker; a bounded run has read all tasks. */
+  #checkLedger(bounded: boolean): void {
+    const { tasks = 0 } = this.#options.source.extent ?? {}
+    const { size } = this.#inflow.owned.tasks
+    if (bounded && size < tasks) throw new CtrError('CTR_LEDGER', `${size} of ${tasks} tasks were read to their ends: nothing is complete`)
     for (const counts of this.#inflow.owned.partitions) {
       if (unaccounted(counts) === 0) continue
-      const name = `${this.#options.topics[counts.topicIndex]} partition ${counts.partition}`
-      throw new CtrError('CTR_LEDGER', `the ledger of ${name} does not balance: ${spellCounts(counts)}`)
+      throw new CtrError('CTR_LEDGER', `the ledger of ${this.#nameOf(counts)} does not balance: ${spellCounts(counts)}`)
     }
     const worked = this.#pool.stats.reduce((sum, stats) => sum + readWorkerStats(stats).events, 0)
     const counted = this.#ingest.impressions + this.#ingest.clicks
@@ -332,13 +343,22 @@ export class Pipeline {
     this.#resolve()
   }
 
-  #giveUp(): void {
-    const seconds = this.#options.shutdownTimeout / 1000
-    const why = this.#trouble === '' ? '' : `: ${this.#trouble}`
-    const rest = 'nothing is lost, the next start reads on from the committed offsets'
-    const failure = new CtrError('CTR_SHUTDOWN_TIMEOUT', `not drained within shutdown.timeout (${seconds} s)${why}; ${rest}`)
-    if (this.state === 'stopped') this.#reject(failure)
-    else this.#fail(failure)
+  /** `idle`: nothing had been begun that could be left undone. */
+  #giveUp(idle: boolean): void {
+    const { shutdownTimeout, bounded, source, outputs, log } = this.#options
+    const { rowsPending } = this.#sink.stats()
+    const troubles = troublesOf(this.#trouble, source, outputs)
+    const left = { shutdownTimeout, bounded, rowsPending, troubles, step: this.#step }
+    if (idle) {
+      log.warn({}, `connections do not close ${spellLeft(left)}; nothing was begun`)
+      this.#resolve()
+    } else if (this.state === 'stopped') this.#reject(notDrained(left))
+    else this.#fail(notDrained(left))
+  }
+
+  #at<T>(step: string, work: T): T {
+    this.#step = step
+    return work
   }
 
   #fail(error: unknown): void {
@@ -351,13 +371,14 @@ export class Pipeline {
   }
 
   async #release(): Promise<void> {
-    const { source, outputs } = this.#options
+    const { source, outputs, schemas, rollUpAtEnd } = this.#options
     const closing = [
       source.stop().then(() => source.close()),
-      ...Object.values(outputs).map((output) => output.close()),
-      this.#sink.stop(),
+      ...outputsOf(outputs).map((output) => output.close()),
+      Promise.resolve(this.complete ? rollUpAtEnd?.(this.#sink) : undefined).then(() => this.#sink.stop()),
       this.#pool.close(),
       this.#writer?.close(),
+      schemas?.close(),
     ]
     const results = await Promise.allSettled(closing)
     for (const result of results) if (result.status === 'rejected') this.#options.log.warn({ err: result.reason }, 'while stopping')
@@ -369,4 +390,11 @@ export class Pipeline {
     this.state = next
     this.#options.log.info({ state: next }, `pipeline ${next}`)
   }
+}
+
+function watchedTopics(topics: readonly string[], formats: readonly TopicFormat[]) {
+  return topics.map((name, i) => {
+    const { alarmNotCounted = 1, onNothingCounted } = formats[i]?.events ?? {}
+    return { name, alarmNotCounted, holds: onNothingCounted === 'hold' }
+  })
 }

@@ -64,6 +64,7 @@ export type RestartDecision = { readonly kind: 'restart'; readonly attempt: numb
  */
 const LASTING: readonly CtrErrorCode[] = [
   'CTR_KAFKA_CORRUPT_BATCH',
+  'CTR_KAFKA_OLD_FORMAT',
   'CTR_KAFKA_VERSION',
   'CTR_CLICKHOUSE_REFUSED',
   'CTR_CLICKHOUSE_EMBEDDED',
@@ -114,10 +115,11 @@ export function supervise(options: SupervisorOptions): Supervisor {
     run = undefined
     const fields = { code, restart: decision.attempt, of: policy.attempts }
     log.error(fields, `the pipeline failed: ${message}; restarting in ${formatDuration(policy.delay)}`)
-    if (failed !== undefined && !(await settles(failed.released, RELEASE_MAX_MS))) {
+    if (failed !== undefined && !(await settles(failed.released, RELEASE_MAX_MS, signal)) && !signal.aborted) {
       throw remarked(error, 'its threads and connections do not close')
     }
     await sleep(policy.delay, signal)
+    if (signal.aborted) log.info({ code }, 'stopped while it waited to restart; the next start goes on from the last safe state')
   }
 
   const live = async () => {
@@ -153,9 +155,11 @@ function remarked(error: unknown, remark: string): unknown {
   return new CtrError(code, `${message}; not restarted again: ${remark}`, { retriable, cause })
 }
 
-async function settles(work: Promise<void>, maxMs: number): Promise<boolean> {
+/** Whether the work has come to its end within `maxMs`; false also when `signal` ends the wait. */
+async function settles(work: Promise<void>, maxMs: number, signal: AbortSignal): Promise<boolean> {
   const patience = new AbortController()
-  const settled = await Promise.race([work.then(() => true), sleep(maxMs, patience.signal).then(() => false)])
+  const waiting = sleep(maxMs, AbortSignal.any([patience.signal, signal])).then(() => false)
+  const settled = await Promise.race([work.then(() => true), waiting])
   patience.abort()
   return settled
 }

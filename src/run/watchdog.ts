@@ -7,8 +7,8 @@
  *   three times    the run fails with CTR_STALLED, for the supervisor
  *
  * What the run knows of and waits out itself is no stall: a ClickHouse or dead letters that take nothing, brokers that the source can't
- * reach. Nor is a partition that alignment has paused, nor one that has been read to its end. A client that is silent for `silence` is
- * not ready, whatever comes of it.
+ * reach. Nor is a partition that alignment has paused, one that waits for a schema, or one that has been read to its end. A client that is
+ * silent for `silence` is not ready, whatever comes of it.
  */
 import { type Clock, sleep } from '../clock.ts'
 import { formatDuration } from '../config/units.ts'
@@ -131,15 +131,15 @@ export function watchOver(run: WatchedRun, { stallTimeout, silence, reconnect, l
       const silentMs = now - (lastHeard(stats.partitions) ?? now)
       const reasons = [...stats.notReady]
       if (unready) reasons.push(describeStall(stats, sighting.stalledMs))
-      else if (!stats.held && silentMs >= silence) reasons.push(`nothing heard of the brokers for ${seconds(silentMs)}`)
+      else if (!stats.held && silentMs >= silence) reasons.push(unheard(silentMs))
       return { ...stats, notReady: reasons }
     },
   }
 }
 
 /** There is something to read, and nothing keeps it from being read. */
-function waits({ paused, lag }: PipelineStats['partitions'][number]): boolean {
-  return !paused && lag !== undefined && lag > 0
+function waits({ paused, awaitsSchema, lag }: PipelineStats['partitions'][number]): boolean {
+  return !paused && awaitsSchema === undefined && lag !== undefined && lag > 0
 }
 
 /** When anything was last heard of any partition; undefined before that. */
@@ -151,10 +151,14 @@ function lastHeard(partitions: PipelineStats['partitions']): number | undefined 
 function describeStall({ partitions }: PipelineStats, stalledMs: number): string {
   const waiting = partitions.filter(waits)
   const [first] = waiting
-  if (first === undefined) return `nothing heard of the brokers for ${seconds(stalledMs)}`
+  if (first === undefined) return unheard(stalledMs)
   const records = waiting.reduce((sum, { lag }) => sum + (lag ?? 0), 0)
   const rest = waiting.length === 1 ? '' : ` and ${waiting.length - 1} more partitions`
   return `no progress for ${seconds(stalledMs)} although ${records} records wait in ${first.topic}/${first.partition}${rest}`
+}
+
+function unheard(ms: number): string {
+  return `nothing heard of the brokers for ${seconds(ms)}: look at kafka.brokers and at what lies between`
 }
 
 function seconds(ms: number): string {

@@ -8,23 +8,23 @@ import { CtrError } from '../errors.ts'
 import { createTopics } from '../kafka/create-topics.ts'
 import { FramePool } from '../kafka/frame-pool.ts'
 import { CLIENT_RETRY, type KafkaClientOptions, kafkaClient } from '../kafka/kafka-client.ts'
-import { toCtrError } from '../kafka/kafka-errors.ts'
+import { isDenied, toCtrError } from '../kafka/kafka-errors.ts'
 import type { PlainRecord } from './oracle.ts'
 
 const POLL_MS = 200
 /** Nothing was read for so long: it never will be. */
 const SILENCE_MAX_MS = 60_000
-/** A deleted group may have members until their sessions have ended. */
-const EMPTY_SLACK_MS = 15_000
+/** For a deletion, beyond the sessions of members that were killed. */
+const DELETE_SLACK_MS = 15_000
 
 export interface SelftestBroker {
   /** Which of the names are taken. */
   taken(topics: readonly string[], groups: readonly string[]): Promise<string[]>
   /** Resolves when every partition has a leader. */
   createTopics(topics: readonly { readonly topic: string; readonly partitions: number }[]): Promise<void>
-  /** Those that there are. */
+  /** Those that there are. What passes is tried again for a while. */
   deleteTopics(topics: readonly string[]): Promise<void>
-  /** Waits for members that were killed. */
+  /** Waits for members that were killed, and for coordinators. */
   deleteGroup(group: string, sessionTimeoutMs: number): Promise<void>
   /** Gives every record up to the present ends to `take`, those of a partition in offset order; how many there were. */
   readBack(group: string, topics: readonly string[], take: (record: PlainRecord) => void, signal: AbortSignal): Promise<number>
@@ -56,10 +56,8 @@ export async function connectBroker(options: KafkaClientOptions, prefix: string)
 /** The failure for a user; refused rights name what a self-test needs. */
 function explain(error: unknown, brokers: readonly string[], prefix: string): CtrError {
   const first = (error as { errors?: readonly unknown[] } | null)?.errors?.[0] ?? error
+  if (!isDenied(first)) return toCtrError(first, brokers)
   const type = String((first as { type?: unknown } | null)?.type)
-  if (!['TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'].includes(type)) {
-    return toCtrError(first, brokers)
-  }
   const topics = `CREATE, DELETE, DESCRIBE, READ and WRITE on topics ${prefix}*`
   const remedy = `grant the user ${topics}, and READ, DESCRIBE and DELETE on groups ${prefix}*`
   const message = `ctr selftest makes topics and groups of its own, and the brokers refuse (${type}); ${remedy}`
@@ -79,21 +77,32 @@ function described({ topic, partitions }: { readonly topic: string; readonly par
 }
 
 async function deleteTopics(admin: Admin, topics: readonly string[]): Promise<void> {
-  const existing = new Set(await admin.listTopics())
-  const own = topics.filter((topic) => existing.has(topic))
-  if (own.length > 0) await admin.deleteTopics({ topics: own })
+  await patiently(DELETE_SLACK_MS, async () => {
+    const existing = new Set(await admin.listTopics())
+    const own = topics.filter((topic) => existing.has(topic))
+    if (own.length > 0) await admin.deleteTopics({ topics: own })
+  })
 }
 
-async function deleteGroup(admin: Admin, group: string, sessionTimeoutMs: number): Promise<void> {
-  for (const giveUpAt = Date.now() + sessionTimeoutMs + EMPTY_SLACK_MS; ; await sleep(POLL_MS)) {
+/** Members that were killed have until their session ends. One that is gone already is deleted. */
+export async function deleteGroup(admin: Pick<Admin, 'deleteGroups'>, group: string, sessionTimeoutMs: number): Promise<void> {
+  await patiently(sessionTimeoutMs + DELETE_SLACK_MS, async () => {
     try {
       await admin.deleteGroups([group])
-      return
     } catch (error) {
       const [failure] = (error as { groups?: readonly { readonly error?: { readonly type?: string } }[] }).groups ?? []
-      const type = failure?.error?.type
-      if (type === 'GROUP_ID_NOT_FOUND') return
-      if (type !== 'NON_EMPTY_GROUP' || Date.now() > giveUpAt) throw failure?.error ?? error
+      if (failure?.error?.type !== 'GROUP_ID_NOT_FOUND') throw failure?.error ?? error
+    }
+  })
+}
+
+/** Tries again whatever brokers under load or with a new coordinator answer; rights that are refused are refused at once. */
+async function patiently(maxMs: number, act: () => Promise<void>): Promise<void> {
+  for (const giveUpAt = performance.now() + maxMs; ; await sleep(POLL_MS)) {
+    try {
+      return await act()
+    } catch (error) {
+      if (isDenied(error) || performance.now() > giveUpAt) throw error
     }
   }
 }

@@ -21,8 +21,10 @@ export interface KillOptions {
   readonly onKill: (done: number, kill: Kill) => void
 }
 
-const EARLY_SHARE = 0.25
-const EARLY_MAX_MS = 2_000
+/** Before, while and just after it joins its group. */
+const EARLY_SHARE = 0.5
+const EARLY_MIN_MS = 50
+const EARLY_MAX_MS = 3_000
 const LATER_MAX_MS = 4_000
 const COUNTING_MAX_MS = 90_000
 
@@ -31,8 +33,13 @@ export function planKills(seed: number, kills: number, pods: number): Kill[] {
   const random = new Random(seed)
   return Array.from({ length: kills }, () => {
     const early = random.chance(EARLY_SHARE)
-    return { pod: random.below(pods), early, afterMs: random.below(early ? EARLY_MAX_MS : LATER_MAX_MS) }
+    return { pod: random.below(pods), early, afterMs: early ? earlyMs(random) : random.below(LATER_MAX_MS) }
   })
+}
+
+/** How long after its start a process is killed early. */
+export function earlyMs(random: Random): number {
+  return EARLY_MIN_MS + random.below(EARLY_MAX_MS - EARLY_MIN_MS)
 }
 
 /** Kills and starts again, as planned. Gives the times, ms, from a kill to the first rows of the next process, where it lived that long. */

@@ -5,12 +5,14 @@
 import { randomBytes } from 'node:crypto'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import { IGNORED_KINDS, INVALID_KINDS } from '../load/generate.ts'
 import { type LoadResult, produceLoad } from '../load/produce.ts'
+import { Random } from '../load/random.ts'
 import type { Logger } from '../log.ts'
 import { clientOptions } from '../run/clients.ts'
 import { formatCount } from '../text.ts'
 import { compareResults, compareWindows, type Judged, judgeLedger, judgeLetters } from './judge.ts'
-import { killPods, planKills } from './kills.ts'
+import { earlyMs, killPods, planKills } from './kills.ts'
 import { SelftestOracle } from './oracle.ts'
 import type { Pod, Pods } from './pods.ts'
 import type { Stand } from './stand.ts'
@@ -24,6 +26,10 @@ const INVALID_SHARE = 0.002
 const DRAIN_MAX_MS = 60_000
 const CATCH_UP_MAX_MS = 600_000
 const POLL_MS = 100
+/** So much is sent when no pipeline runs any more: the last one reads it, and the process that died early has not. */
+const REST_MS = 1_000
+/** What may be late or invalid is known here exactly; of the few records of the end it may be most. */
+const ANY_SHARE = ['--max-late', '100%', '--max-invalid', '100%']
 
 /** What is to be tested; durations in ms. */
 export interface TestOptions {
@@ -48,27 +54,49 @@ interface Test {
   readonly signal: AbortSignal
   /** Takes a line on how far it is. */
   readonly say: (line: string) => void
+  /** Takes what tells how far the present step is. */
+  readonly onStep: (stepNow: () => SelftestStep) => void
+}
+
+/** How far a step is: `done` events, and which share of the step when that is known. */
+export interface SelftestStep {
+  readonly what: string
+  readonly done: number
+  readonly unit: string
+  readonly share?: number | undefined
 }
 
 /** Runs the test on ground that is prepared; the caller takes it away. Rejects when a pipeline does not do as it is told. */
-export async function runSelftest({ stand, pods, options, log, signal, say }: Test): Promise<SelftestVerdict> {
+export async function runSelftest({ stand, pods, options, log, signal, say, onStep }: Test): Promise<SelftestVerdict> {
   const began = performance.now()
   const seed = options.seed ?? randomBytes(4).readUInt32LE() % 1_000_000_000
   const kills = planKills(seed, options.kills, options.pods)
   const start = (pod: number) => pods.start(['run', ...stand.words(pod)])
   const running = Array.from({ length: options.pods }, (_, pod) => start(pod))
   const load = startLoad({ stand, options, log, signal }, seed)
-  const onKill = (done: number, { pod, early }: { pod: number; early: boolean }) =>
+  let killed = 0
+  onStep(() => {
+    const share = kills.length === 0 ? undefined : killed / kills.length
+    return { what: `kill ${killed} of ${kills.length}`, done: load.events(), unit: 'events sent', share }
+  })
+  const onKill = (done: number, { pod, early }: { pod: number; early: boolean }) => {
+    killed = done
     say(`kill ${done} of ${kills.length}: process ${pod}, ${early ? 'starting' : 'counting'}; ${formatCount(load.events())} events sent`)
+  }
   const recoveries = await load.meanwhile(killPods({ kills, pods: running, start, signal, onKill }))
   await load.meanwhile(enough(options, began, load.events, signal))
+  await load.meanwhile(drain(running))
+  // The last one may find it in the group.
+  await load.meanwhile(dieEarly(start(0), earlyMs(new Random(seed))))
+  await load.meanwhile(sleep(REST_MS, signal))
   const sent = await load.end()
   signal.throwIfAborted()
   say(`${formatCount(sent.events)} events sent; the rest is counted`)
-  await finish(running, () => pods.start(['run', '--until-end', ...stand.words(0)]))
+  onStep(() => ({ what: 'counting the rest of', done: sent.events, unit: 'events' }))
+  await fine(pods.start(['run', '--until-end', ...ANY_SHARE, ...stand.words(0)]), CATCH_UP_MAX_MS, 'instead of reading up to the end')
   say('all records are read back and compared')
   return {
-    ...(await judge(stand, sent, signal)),
+    ...(await judge(stand, sent, signal, onStep)),
     seed,
     pods: options.pods,
     kills: kills.length,
@@ -85,7 +113,7 @@ interface RunningLoad {
   end(): Promise<LoadResult>
 }
 
-function startLoad({ stand, options, log, signal }: Omit<Test, 'pods' | 'say'>, seed: number): RunningLoad {
+function startLoad({ stand, options, log, signal }: Omit<Test, 'pods' | 'say' | 'onStep'>, seed: number): RunningLoad {
   const ending = new AbortController()
   let events = 0
   const result = produceLoad({
@@ -99,6 +127,7 @@ function startLoad({ stand, options, log, signal }: Omit<Test, 'pods' | 'say'>, 
       lateShare: LATE_SHARE,
       lateByMs: LATE_BY_MS,
       invalidShare: INVALID_SHARE,
+      invalidKinds: [...INVALID_KINDS, ...IGNORED_KINDS],
       keys: 'mixed',
     },
     rate: options.rate,
@@ -126,11 +155,15 @@ async function enough({ duration, events }: TestOptions, began: number, sent: ()
   }
 }
 
-/** Drains the pipelines, and lets a last one read up to the end and write every window. */
-async function finish(running: readonly Pod[], last: () => Pod): Promise<void> {
+async function drain(running: readonly Pod[]): Promise<void> {
   for (const pod of running) pod.kill('SIGTERM')
   for (const pod of running) await fine(pod, DRAIN_MAX_MS, 'after SIGTERM')
-  await fine(last(), CATCH_UP_MAX_MS, 'instead of reading up to the end')
+}
+
+async function dieEarly(pod: Pod, lifeMs: number): Promise<void> {
+  await sleep(lifeMs)
+  pod.kill('SIGKILL')
+  await pod.ended(DRAIN_MAX_MS)
 }
 
 async function fine(pod: Pod, maxMs: number, when: string): Promise<void> {
@@ -140,25 +173,38 @@ async function fine(pod: Pod, maxMs: number, when: string): Promise<void> {
 
 type Finding = Omit<SelftestVerdict, 'seed' | 'pods' | 'kills' | 'killsEarly' | 'recoveryMs' | 'seconds'>
 
-async function judge(stand: Stand, sent: LoadResult, signal: AbortSignal): Promise<Finding> {
+async function judge(stand: Stand, sent: LoadResult, signal: AbortSignal, onStep: Test['onStep']): Promise<Finding> {
   const { config, broker, topics, group, rows } = stand
   const { window, time, sink } = config
-  const oracle = new SelftestOracle({ windowSize: window.size, ...time })
-  const events = await broker.readBack(`${group}-read-back`, topics, (record) => oracle.add(record), signal)
-  const judged: Judged = { rows, oracle, revision: sink.revision, windowSize: window.size }
+  const oracle = new SelftestOracle({
+    windowSize: window.size,
+    windowSlide: window.slide ?? window.size,
+    windowOffset: window.offset ?? 0,
+    ...time,
+  })
+  let read = 0
+  onStep(() => ({ what: 'reading back', done: read, unit: 'events', share: sent.events === 0 ? undefined : read / sent.events }))
+  const take = (record: Parameters<typeof oracle.add>[0]) => {
+    read++
+    oracle.add(record)
+  }
+  const events = await broker.readBack(`${group}-read-back`, topics, take, signal)
+  onStep(() => ({ what: 'comparing rows of', done: events, unit: 'events' }))
+  const judged: Judged = { rows, oracle, ...sink, windowSize: window.size }
   const results = await compareResults(judged)
   const windows = await compareWindows(judged)
   const letters = await stand.letters(signal)
   const faults = [...results.examples, ...windows.examples, ...(await judgeLedger(judged)), ...judgeLetters(oracle, letters)]
   if (events !== sent.events) faults.push(`${sent.events} events were sent, the topics hold ${events}`)
   const rowsDiffering = results.differ + windows.differ
-  const { counted, late, invalid } = oracle.total
+  const { counted, late, invalid, ignored } = oracle.total
   return {
     passed: rowsDiffering === 0 && faults.length === 0,
     events,
     counted,
     late,
     invalid,
+    ignored,
     rows: results.compared,
     windows: windows.compared,
     rowsDiffering,

@@ -7,8 +7,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, explainClickHouse } from '../clickhouse/connect.ts'
-import { openEndpoint } from '../clickhouse/endpoint.ts'
+import { frontEndpoint, openEndpoint } from '../clickhouse/endpoint.ts'
 import { identifier } from '../clickhouse/front-sql.ts'
+import { settingsFor, type WantedSettings } from '../clickhouse/settings.ts'
 import { sleep } from '../clock.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
@@ -88,9 +89,10 @@ async function prepare({ file, sets, id, partitions, log }: StandOptions, undo: 
   const name = `${PREFIX}${id}`
   const folder = await mkdtemp(join(tmpdir(), `${name}-`))
   undo.push({ what: `folder ${folder}`, act: () => rm(folder, { recursive: true, force: true }) })
-  const theirs = loadConfig({ file, sets: [...QUICK, ...sets] })
+  const quick = quickSets(loadConfig({ file, sets }))
+  const theirs = loadConfig({ file, sets: [...quick, ...sets] })
   const own = ownSets(theirs, name, folder)
-  const config = loadConfig({ file, sets: [...QUICK, ...sets, ...own] })
+  const config = loadConfig({ file, sets: [...quick, ...sets, ...own] })
   const topics = [`${name}-impressions`, `${name}-clicks`] as const
   const lettersTopic = theirs.deadLetter.topic === undefined ? [] : [`${name}-dead-letters`]
   const groups = [name, `${name}-read-back`, `${name}-letters`]
@@ -114,12 +116,19 @@ async function prepare({ file, sets, id, partitions, log }: StandOptions, undo: 
     rows,
     words: (pod) => {
       const letters = lettersTopic.length > 0 ? [] : [`deadLetter.file=${join(folder, `letters-${pod}.jsonl`)}`]
-      const all = [...QUICK, ...sets, ...own, ...letters, `kafka.clientId=${name}-${pod}`]
+      const all = [...quick, ...sets, ...own, ...letters]
       return [...(file === undefined ? [] : ['--config', file]), ...all.flatMap((set) => ['--set', set])]
     },
     letters: (signal) => (lettersTopic.length > 0 ? lettersOfTopic(broker, name, lettersTopic, signal) : lettersOfFolder(folder)),
     close: () => undoAll(undo),
   }
+}
+
+/** Windows as short as they are quick, of the kind that the configuration has. */
+function quickSets({ window: { type, slide, offset } }: Config): string[] {
+  // Nobody waits for a day: that windows of the calendar lie where they should is no matter of an installation.
+  const kind = type === 'calendar' ? ['window.type=tumbling'] : []
+  return [...QUICK, ...kind, ...(slide === undefined ? [] : ['window.slide=2s']), ...(offset === undefined ? [] : ['window.offset=1s'])]
 }
 
 /** What is the test's own, whatever the configuration says. */
@@ -131,10 +140,15 @@ function ownSets({ checkpoint, clickhouse, deadLetter }: Config, name: string, f
   return [
     `kafka.topics=${JSON.stringify([`${name}-impressions`, `${name}-clicks`])}`,
     `kafka.groupId=${name}`,
+    // Its load writes events as they are read by default.
+    'events={}',
     'kafka.startFrom=committed',
     `clickhouse.database=${name.replaceAll('-', '_')}`,
     'clickhouse.applySchema=true',
+    // It judges windows. A killed process would keep the last one waiting for its lease.
+    'clickhouse.rollUps.interval=off',
     deadLetter.topic === undefined ? `deadLetter.file=${join(folder, 'letters.jsonl')}` : `deadLetter.topic=${name}-dead-letters`,
+    'deadLetter.perReason=unlimited',
     `checkpoint.storage=${storage === 'none' ? 'none' : ownPlace}`,
     ...(embedded === undefined || existsSync(embedded) ? [] : [`clickhouse.embedded=${join(folder, 'clickhouse')}`]),
     // The oracle knows no idle partitions.
@@ -146,17 +160,26 @@ function ownSets({ checkpoint, clickhouse, deadLetter }: Config, name: string, f
   ]
 }
 
+const NUMBERS: WantedSettings = {
+  output_format_json_quote_64bit_integers: { value: 0, needed: 'else counts come as texts' },
+}
+
 async function openDatabase(config: Config, folder: string, log: Logger, undo: Undo[]): Promise<Stand['rows']> {
-  const { endpoint, front } = await openEndpoint(config.clickhouse, log)
+  const { endpoint, front } = await openEndpoint(config.clickhouse, log, (address) => {
+    const moved = { ...endpoint, ...frontEndpoint(address) }
+    void Promise.all([server.close(), client.close()])
+    server = connect(moved, undefined)
+    client = connect(moved, database)
+  })
   const { database } = endpoint
-  const server = connect(endpoint, undefined)
+  let server = connect(endpoint, undefined)
   const disconnect = async () => {
     await server.close()
     front?.close()
     if (front !== undefined && config.clickhouse.embedded?.startsWith(folder)) await gone(front.pid)
   }
   undo.push({ what: 'the connection to ClickHouse', act: disconnect })
-  const client = connect(endpoint, database)
+  let client = connect(endpoint, database)
   undo.push({ what: 'the connection to ClickHouse', act: () => client.close() })
   try {
     const query = 'SELECT count() AS found FROM system.databases WHERE name = {database:String}'
@@ -167,18 +190,20 @@ async function openDatabase(config: Config, folder: string, log: Logger, undo: U
     throw explainClickHouse(error, endpoint)
   }
   const drop = async () => {
-    await server.command({ query: `DROP DATABASE IF EXISTS ${identifier(database)} SYNC` }).catch((error: unknown) => {
+    const everywhere = endpoint.cluster === undefined ? '' : ` ON CLUSTER ${identifier(endpoint.cluster)}`
+    await server.command({ query: `DROP DATABASE IF EXISTS ${identifier(database)}${everywhere} SYNC` }).catch((error: unknown) => {
       throw explainClickHouse(error, endpoint)
     })
   }
   undo.push({ what: `database ${database}`, act: drop })
   return async function* <T>(query: string) {
     try {
+      const { settings } = await settingsFor(client, NUMBERS)
       const answer = await client.query({
         query,
         query_params: { tenant: config.tenant },
         format: 'JSONEachRow',
-        clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+        clickhouse_settings: settings,
       })
       for await (const rows of answer.stream<T>()) for (const row of rows) yield row.json() as T
     } catch (error) {

@@ -9,6 +9,7 @@ export interface SelftestVerdict {
   readonly counted: number
   readonly late: number
   readonly invalid: number
+  readonly ignored: number
   readonly kills: number
   /** Of them, those before the pipeline had begun to count. */
   readonly killsEarly: number

@@ -1,4 +1,4 @@
-/** Savepoints over HTTP: routes.ts has what can be asked, guard.ts who may ask. */
+/** Savepoints over HTTP: routes.ts has what can be asked, access.ts who may ask. */
 import type { FastifyInstance, FastifyReply, onRequestAsyncHookHandler, RouteHandlerMethod } from 'fastify'
 import { CtrError } from '../errors.ts'
 import { ROUTES, type Route } from './routes.ts'
@@ -17,8 +17,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 
 /** Adds the routes, each behind `guard`. */
 export function addSavepoints(app: FastifyInstance, actions: SavepointActions, guard: onRequestAsyncHookHandler): void {
-  const add = ({ method, path }: Route & { readonly guarded: true }, handler: RouteHandlerMethod) =>
-    app.route({ method, url: path, onRequest: guard, handler })
+  const add = ({ method, path }: Route & { readonly who: 'operator' }, handler: RouteHandlerMethod) =>
+    app.route({ method, url: path, onRequest: [guard, meansGroup(actions.group)], handler })
   add(ROUTES.savepointList, async (_, reply) => answer(reply, async () => ({ savepoints: await actions.list() })))
   add(ROUTES.savepointTake, async (request, reply) => {
     const name = (request.body as { name?: unknown } | null | undefined)?.name
@@ -33,6 +33,14 @@ export function addSavepoints(app: FastifyInstance, actions: SavepointActions, g
       return { removed: name }
     })
   })
+}
+
+/** Refuses requests that mean the pipeline of another group. */
+function meansGroup(group: string): onRequestAsyncHookHandler {
+  return async (request, reply) => {
+    const { group: meant } = request.query as { group?: unknown }
+    if (meant !== undefined && meant !== group) await reply.code(421).send({ error: `this pipeline is of group ${group}` })
+  }
 }
 
 function badName(reply: FastifyReply): FastifyReply {

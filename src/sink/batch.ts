@@ -4,6 +4,7 @@
  * An insert touches at most DAYS_MAX days of window ends. Windows start in the day they end in or one before it, whatever their
  * size divides, so the partitions (days of window starts) stay below the 100 that ClickHouse takes in one insert.
  */
+import { LIMITS } from '../config/limits.ts'
 import type { RowsBlock } from '../ring/row-blocks.ts'
 
 const DAY_MS = 86_400_000
@@ -18,41 +19,57 @@ export class Batch {
   since = 0
   /** Window ends of the blocks that are their window's first emission. */
   readonly firstEnds: number[] = []
+  /** Their tasks, and when they came, wall time, ms. */
+  readonly firstTasks: number[] = []
+  readonly firstCame: number[] = []
+
+  /** Rows of windows that ended longer ago than rows are kept: ClickHouse drops them again. */
+  rowsExpired = 0
 
   readonly #rowsMax: number
+  readonly #keptMs: number
   readonly #days = new Set<number>()
 
-  constructor(rowsMax: number) {
+  constructor(rowsMax: number, keptMs = Number.POSITIVE_INFINITY) {
     this.#rowsMax = rowsMax
+    this.#keptMs = keptMs
   }
 
-  /** Whether another block may not come in: enough rows, or its day would be one too many. An empty batch takes any block. */
+  /** Whether another block may not come in: enough rows or bytes, or its day would be one too many. An empty batch takes any block. */
   refuses(windowEnd: number): boolean {
-    if (this.rows >= this.#rowsMax) return true
+    if (this.isFull) return true
     return this.#days.size >= DAYS_MAX && !this.#days.has(dayOf(windowEnd))
   }
 
   get isFull(): boolean {
-    return this.rows >= this.#rowsMax
+    return this.rows >= this.#rowsMax || this.size >= LIMITS.batchRowsMaxBytes
   }
 
   /** Copies a block of rows; its memory may be released afterwards. */
-  add({ bytes, start, end, count, windowEnd, first }: RowsBlock, now: number): void {
+  add({ bytes, start, end, count, task, windowEnd, first }: RowsBlock, now: number): void {
     const size = this.size + end - start
     if (size > this.bytes.length) this.#grow(size)
     this.bytes.set(bytes.subarray(start, end), this.size)
     this.size = size
     if (this.rows === 0) this.since = now
     this.rows += count
+    const wallTime = Date.now()
+    if (windowEnd + this.#keptMs <= wallTime) this.rowsExpired += count
     this.#days.add(dayOf(windowEnd))
-    if (first) this.firstEnds.push(windowEnd)
+    if (!first) return
+    this.firstEnds.push(windowEnd)
+    this.firstTasks.push(task)
+    this.firstCame.push(wallTime)
   }
 
   /** Empty again; the memory stays. */
   clear(): void {
     this.size = 0
     this.rows = 0
+    this.rowsExpired = 0
     this.firstEnds.length = 0
+    this.firstTasks.length = 0
+    this.firstCame.length = 0
     this.#days.clear()
   }
 

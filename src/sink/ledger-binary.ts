@@ -4,8 +4,9 @@
  * each checkpoint: nothing here is hot.
  */
 import { assert } from '../assert.ts'
-import { LEDGER, LEDGER_WINDOWS, type Table } from '../clickhouse/schema.ts'
+import { LEDGER, LEDGER_WINDOWS, type Table } from '../tables/columns.ts'
 import { entriesOf, type LedgerRow, sumOf, TERM_NAMES, TERMS, type WindowLedgerRow } from '../window/ledger.ts'
+import { type RevisionRule, revisionOf } from '../window/revision.ts'
 import { versionOf } from './row-binary.ts'
 
 type Value = string | number | Readonly<Record<string, number>>
@@ -33,7 +34,7 @@ export function encodeLedger(tenant: string, rows: readonly LedgerRow[], cutAt: 
 }
 
 /** One row per window and task; the version is made as those of results are, so that of two counts of a window the larger stays. */
-export function encodeWindows(tenant: string, revision: number, rows: readonly WindowLedgerRow[], cutAt: number): Uint8Array {
+export function encodeWindows(tenant: string, rule: RevisionRule, rows: readonly WindowLedgerRow[], cutAt: number): Uint8Array {
   return encodeRows(
     LEDGER_WINDOWS,
     rows.map(({ task, start, end, events }) => ({
@@ -42,7 +43,7 @@ export function encodeWindows(tenant: string, revision: number, rows: readonly W
       window_start: start,
       window_end: end,
       events,
-      version: versionOf(revision, events),
+      version: versionOf(revisionOf(rule, start), events),
       cut_at: cutAt,
     })),
   )

@@ -5,13 +5,15 @@
  *   tenant      product_id   window_start  window_end  task    impressions  clicks  ctr      version  emitted_at
  *   varint+n    varint+n     i64 ms        i64 ms      u32     u64          u64     f64      u64      i64 ms
  *
+ * Of windows that have a name it follows, as varint+n (WINDOW_NAME in columns.ts).
+ *
  * Nothing is allocated per row and no BigInt is made: 64-bit numbers are doubles below 2^53, written as two 32-bit halves.
  * A wrong length would desync every row after it, so what a caller could get wrong is asserted.
  */
 import { assert } from '../assert.ts'
-import { fixedPart, RESULTS } from '../clickhouse/schema.ts'
 import { LIMITS } from '../config/limits.ts'
 import { KEY_COLUMNS, KEY_MAX_BYTES, keyColumnsMaxBytes, writeKeyColumns } from '../products/key.ts'
+import { fixedPart, RESULTS } from '../tables/columns.ts'
 import { eventsOf } from '../window/measures.ts'
 
 const FIXED = fixedPart(RESULTS)
@@ -55,10 +57,19 @@ assert(
 export const VERSION_UNIT = 2 ** LIMITS.countBits
 
 const WORD = 2 ** 32
+const NO_NAME = new Uint8Array(0)
 
 /** The most bytes one row can take, given the result of encodeTenant. */
-export function rowMaxBytes(tenant: Uint8Array): number {
-  return keyColumnsMaxBytes(tenant) + FIXED_BYTES
+export function rowMaxBytes(tenant: Uint8Array, name = NO_NAME): number {
+  return keyColumnsMaxBytes(tenant) + FIXED_BYTES + name.length
+}
+
+/** The name of windows as rows carry it: nothing for windows without one. */
+export function encodeName(name: string): Uint8Array<ArrayBuffer> {
+  if (name === '') return NO_NAME
+  const bytes = Buffer.from(name)
+  assert(bytes.length < 128, 'the length of a name is one byte', { name })
+  return Uint8Array.of(bytes.length, ...bytes)
 }
 
 /** The version of a row: of two of one key that with more events is newer, whoever wrote it; one of a higher revision is newer than any. */
@@ -73,10 +84,19 @@ export interface RowFrame {
   /** emitted_at. */
   readonly emittedAt: Uint8Array
   readonly revision: number
+  /** encodeName's. */
+  readonly name: Uint8Array
 }
 
 /** Times in ms since the epoch. */
-export function rowFrame(windowStart: number, windowEnd: number, task: number, revision: number, emittedAt: number): RowFrame {
+export function rowFrame(
+  windowStart: number,
+  windowEnd: number,
+  task: number,
+  revision: number,
+  emittedAt: number,
+  name = NO_NAME,
+): RowFrame {
   assert(revision >= 0 && revision <= LIMITS.revisionMax, 'a revision is within its limits', { revision })
   const window = new Uint8Array(WINDOW_BYTES)
   const view = new DataView(window.buffer)
@@ -85,7 +105,7 @@ export function rowFrame(windowStart: number, windowEnd: number, task: number, r
   view.setUint32(COLUMN_AT.task, task, true)
   const emitted = new Uint8Array(EMITTED_AT_BYTES)
   writeUint64(new DataView(emitted.buffer), 0, emittedAt)
-  return { window, emittedAt: emitted, revision }
+  return { window, emittedAt: emitted, revision, name }
 }
 
 /**
@@ -100,7 +120,7 @@ export function writeRow(
   keys: Uint8Array,
   keyStart: number,
   keyBytes: number,
-  { window, emittedAt, revision }: RowFrame,
+  { window, emittedAt, revision, name }: RowFrame,
   impressions: number,
   clicks: number,
 ): number {
@@ -115,7 +135,8 @@ export function writeRow(
   view.setFloat64(at + CTR_AT, impressions === 0 ? 0 : clicks / impressions, true)
   writeUint64(view, at + VERSION_AT, versionOf(revision, events))
   for (let i = 0; i < EMITTED_AT_BYTES; i++) out[at + EMITTED_AT_AT + i] = emittedAt[i]!
-  return at + FIXED_END
+  if (name.length > 0) out.set(name, at + FIXED_END)
+  return at + FIXED_END + name.length
 }
 
 /** A whole number from 0 below 2^53 as u64; the same bytes as i64, for none is negative. */

@@ -26,10 +26,10 @@ export class RowIntake {
   readonly #barriers: number[]
   readonly #ended: boolean[]
 
-  constructor(rings: readonly SharedArrayBuffer[], batchRows: number) {
+  constructor(rings: readonly SharedArrayBuffer[], batchRows: number, keptMs = Number.POSITIVE_INFINITY) {
     this.readers = rings.map((ring) => new RingReader(ring))
-    this.#filling = new Batch(batchRows)
-    this.#spare = new Batch(batchRows)
+    this.#filling = new Batch(batchRows, keptMs)
+    this.#spare = new Batch(batchRows, keptMs)
     this.#barriers = rings.map(() => -1)
     this.#ended = rings.map(() => false)
   }

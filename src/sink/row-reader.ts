@@ -30,12 +30,15 @@ export interface RowRange {
 export class EncodedRows {
   readonly bytes: Uint8Array
   readonly count: number
+  readonly #nameBytes: number
   /** Where each row ends. */
   #ends: Float64Array | undefined
 
-  constructor(bytes: Uint8Array, count: number) {
+  /** `nameBytes`: what the name of the windows takes in each of them (encodeName). */
+  constructor(bytes: Uint8Array, count: number, nameBytes = 0) {
     this.bytes = bytes
     this.count = count
+    this.#nameBytes = nameBytes
   }
 
   slice({ from, to }: RowRange): Uint8Array {
@@ -46,7 +49,7 @@ export class EncodedRows {
   /** A copy of some of the rows, in the order given. */
   gather(ranges: readonly RowRange[]): EncodedRows {
     const count = ranges.reduce((sum, { from, to }) => sum + to - from, 0)
-    return new EncodedRows(new Uint8Array(Buffer.concat(ranges.map((range) => this.slice(range)))), count)
+    return new EncodedRows(new Uint8Array(Buffer.concat(ranges.map((range) => this.slice(range)))), count, this.#nameBytes)
   }
 
   read(row: number): ResultRow {
@@ -67,16 +70,16 @@ export class EncodedRows {
   }
 
   #start(row: number): number {
-    this.#ends ??= rowEnds(this.bytes, this.count)
+    this.#ends ??= rowEnds(this.bytes, this.count, this.#nameBytes)
     return row === 0 ? 0 : this.#ends[row - 1]!
   }
 }
 
-function rowEnds(bytes: Uint8Array, count: number): Float64Array {
+function rowEnds(bytes: Uint8Array, count: number, nameBytes: number): Float64Array {
   const ends = new Float64Array(count)
   let at = 0
   for (let row = 0; row < count; row++) {
-    at = keyColumnsEnd(bytes, at) + FIXED_BYTES
+    at = keyColumnsEnd(bytes, at) + FIXED_BYTES + nameBytes
     ends[row] = at
   }
   assert(at === bytes.length, 'rows end where their bytes do', { at, bytes: bytes.length, count })

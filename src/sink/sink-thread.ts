@@ -9,16 +9,24 @@
  * Rows that ClickHouse refuses for what they hold are told as `parked` before the first barrier behind them. The ledger is written beside
  * all this, one order after another, from `ready` until the thread is terminated: `ended` does not end it.
  *
+ * Beside that, roll-ups are computed at intervals (roll-up-loop.ts): `rollUps` tells each time what has come of it. Once more they are when
+ * that is ordered, at the end of a bounded run.
+ *
  * A failing ClickHouse stops the reading of rings (row-intake.ts) and is retried for ever (deliver.ts): `trouble`, later `recovered`.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { assert } from '../assert.ts'
-import type { Endpoint } from '../clickhouse/connect.ts'
+import { type Endpoint, explainClickHouse } from '../clickhouse/connect.ts'
 import { CtrError, type CtrErrorCode } from '../errors.ts'
+import type { Form } from '../tables/objects.ts'
+import type { TablePlacement } from '../tables/placement.ts'
+import type { RollUpOutcome } from '../tables/roll-up-job.ts'
 import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
 import { Delivery, type ParkedRow } from './deliver.ts'
+import { RollUpLoop } from './roll-up-loop.ts'
 import { RowIntake } from './row-intake.ts'
-import { setPending } from './sink-stats.ts'
+import { countExpired, countRollUp, setPending } from './sink-stats.ts'
+import { type ToldWindow, toldWindows } from './told-windows.ts'
 
 /** The thread's workerData. */
 export interface SinkThreadData {
@@ -26,26 +34,53 @@ export interface SinkThreadData {
   readonly rings: readonly SharedArrayBuffer[]
   /** See sink-stats.ts. */
   readonly stats: SharedArrayBuffer
+  /** See window/closings.ts. */
+  readonly closings?: SharedArrayBuffer | undefined
   readonly endpoint: Endpoint
   readonly tenant: string
   readonly revision: number
+  readonly revisionFrom?: number | undefined
+  /** The name of the windows, see RESULTS_TABLE; empty when not given. */
+  readonly windowName?: string
+  readonly hidesRows?: boolean
   readonly batchRows: number
   readonly flushIntervalMs: number
   readonly maxRetries: number
+  /** For how long rows are kept after the end of their window. */
+  readonly keptMs: number
+  readonly form: Form
+  /** Whether the tables are ours to make. */
   readonly applySchema: boolean
+  /** How often roll-ups are computed; infinite: never. */
+  readonly rollUpIntervalMs: number
+  readonly placement: TablePlacement
+  /** Each window that is closed is told. */
+  readonly tellsWindows: boolean
 }
 
 /** What the thread says. */
 export type SinkReport =
-  | { readonly kind: 'ready' | 'recovered' | 'ended' }
-  | { readonly kind: 'failed' | 'trouble'; readonly code: CtrErrorCode; readonly message: string; readonly retriable: boolean }
+  | { readonly kind: 'ready' | 'recovered' | 'ended' | 'expired' }
+  | {
+      readonly kind: 'failed' | 'trouble' | 'retrying' | 'notRolledUp'
+      readonly code: CtrErrorCode
+      readonly message: string
+      readonly retriable: boolean
+    }
   | { readonly kind: 'barrier'; readonly number: number }
   | { readonly kind: 'parked'; readonly rows: readonly ParkedRow[] }
+  | { readonly kind: 'moved'; readonly url: string; readonly why: string }
   | { readonly kind: 'ledger'; readonly number: number }
+  | { readonly kind: 'schema' | 'schemaLoss'; readonly text: string }
+  | { readonly kind: 'windows'; readonly windows: readonly ToldWindow[] }
+  | { readonly kind: 'rollUps' | 'rolledUp'; readonly outcome: RollUpOutcome }
+  | { readonly kind: 'rollingUp'; readonly step: string }
 
 /** What the thread is told. */
 export type SinkOrder =
-  | { readonly kind: 'moved'; readonly url: string; readonly username: string; readonly password: string }
+  | { readonly kind: 'moved'; readonly endpoint: Partial<Endpoint> }
+  /** Everything, once; it is answered by `rolledUp` or `notRolledUp`. */
+  | { readonly kind: 'rollUp' }
   | {
       readonly kind: 'ledger'
       /** Comes back with the acknowledgement. */
@@ -70,18 +105,35 @@ const delivery = new Delivery({
   signal: new AbortController().signal,
   reports: {
     trouble: (error) => report(failure('trouble', error)),
+    retrying: (error) => report(failure('retrying', error)),
     recovered: () => report({ kind: 'recovered' }),
     parked: (rows) => report({ kind: 'parked', rows }),
+    moved: (url, { message }) => report({ kind: 'moved', url, why: message }),
   },
 })
 const bell = createBell()
-const prepared = delivery.prepare(data.applySchema)
+const rollUps = new RollUpLoop(data.endpoint, data.form, data.rollUpIntervalMs, (outcome) => {
+  countRollUp(slots, outcome.seconds)
+  report({ kind: 'rollUps', outcome })
+})
+const prepared = delivery.prepare(data.applySchema ? data.form : undefined, data.placement, {
+  info: (text) => report({ kind: 'schema', text }),
+  warn: (text) => report({ kind: 'schemaLoss', text }),
+})
 /** Orders of the ledger, one behind another. What goes wrong with one is a bug, and ends the thread as one. */
 let ledger: Promise<void> = prepared.catch(() => undefined)
 port.on('message', (order: SinkOrder) => {
   if (order.kind === 'moved') {
-    delivery.move(order)
+    delivery.move(order.endpoint)
+    rollUps.move(order.endpoint)
     bell.ring()
+  } else if (order.kind === 'rollUp') {
+    rollUps
+      .last((step) => report({ kind: 'rollingUp', step }))
+      .then(
+        (outcome) => report({ kind: 'rolledUp', outcome }),
+        (error: unknown) => report(failure('notRolledUp', explainClickHouse(error, data.endpoint))),
+      )
   } else {
     const { number, rows, windows, cutAt } = order
     ledger = ledger.then(async () => {
@@ -94,7 +146,8 @@ port.on('message', (order: SinkOrder) => {
 try {
   await prepared
   report({ kind: 'ready' })
-  await run(new RowIntake(data.rings, data.batchRows))
+  rollUps.start()
+  await run(new RowIntake(data.rings, data.batchRows, data.keptMs))
 } catch (error) {
   if (!(error instanceof CtrError)) throw error
   report(failure('failed', error))
@@ -119,6 +172,11 @@ async function run(intake: RowIntake): Promise<void> {
     sent = barrier
     away = true
     void delivery.deliver(batch).then((delivered) => {
+      if (delivered && batch.rowsExpired > 0) {
+        countExpired(slots, batch.rowsExpired)
+        report({ kind: 'expired' })
+      }
+      if (delivered && data.tellsWindows) report({ kind: 'windows', windows: toldWindows(batch, Date.now()) })
       intake.give(batch)
       away = false
       if (delivered) tell(barrier)
@@ -190,6 +248,6 @@ function createBell() {
   }
 }
 
-function failure(kind: 'failed' | 'trouble', error: CtrError): SinkReport {
+function failure(kind: 'failed' | 'trouble' | 'retrying' | 'notRolledUp', error: CtrError): SinkReport {
   return { kind, code: error.code, message: error.message, retriable: error.retriable }
 }

@@ -6,11 +6,16 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { assert, unreachable } from '../assert.ts'
 import type { EmbeddedClickHouse, FrontLogger } from '../clickhouse/embedded-front.ts'
-import { openEndpoint } from '../clickhouse/endpoint.ts'
-import type { FrontAddress } from '../clickhouse/front-child.ts'
+import { frontEndpoint, openEndpoint } from '../clickhouse/endpoint.ts'
+import type { FrontAddress } from '../clickhouse/front-address.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Config } from '../config/schema.ts'
+import { HOUR } from '../config/units.ts'
+import type { Degradations } from '../degraded.ts'
 import { CtrError } from '../errors.ts'
+import { formOf, placementOf } from '../tables/objects.ts'
+import { expiredText, leftOutText } from '../tables/retention.ts'
+import type { RollUpOutcome } from '../tables/roll-up-job.ts'
 import type { LedgerRow, WindowLedgerRow } from '../window/ledger.ts'
 import type { ParkedRow } from './deliver.ts'
 import { parkedLog } from './parked-log.ts'
@@ -21,16 +26,31 @@ export interface SinkOptions {
   /** One ring per worker; the sink's thread is their reader. */
   readonly rings: readonly SharedArrayBuffer[]
   readonly clickhouse: Config['clickhouse']
+  /** Windows that are closed go to the log at debug. */
+  readonly tellsWindows?: boolean
+  /** See window/closings.ts. */
+  readonly closings?: SharedArrayBuffer | undefined
   /** What the ledger's rows carry; those of windows come with both. */
   readonly tenant: string
   readonly revision: number
+  readonly revisionFrom?: number | undefined
+  /** The name of the windows, see RESULTS_TABLE; empty when not given. */
+  readonly windowName?: string
+  /** Whether ClickHouse keeps every version of each row (tables/emissions.ts); not when not given. */
+  readonly history?: boolean
+  /** Why ClickHouse refuses a row is told by its code alone: its words quote the row. */
+  readonly hidesRows?: boolean
   readonly logger: SinkLogger
+  /** Where it is said what ClickHouse does wrong beside the inserts; nowhere when not given. */
+  readonly degradations?: Degradations
   /** Says when the ledger is written; the machine's own when not given. */
   readonly clock?: Clock
 }
 
 /** pino fits. */
 export interface SinkLogger extends FrontLogger {
+  /** Takes a line for each window that is closed; without it none are made. */
+  debug?(values: object, message: string): void
   error(values: object, message: string): void
 }
 
@@ -62,6 +82,11 @@ export interface Sink {
    * acknowledged; the same rows may be written again. Works until `stop`, after `ended` too. Rejects when the sink is stopped or has died.
    */
   writeLedger(rows: readonly LedgerRow[], windows: readonly WindowLedgerRow[]): Promise<void>
+  /**
+   * Computes roll-ups and newest windows, up to what is written. Resolves with what could not be; rejects with CtrError when ClickHouse is
+   * away or the sink is stopped, and at once when `signal` aborts. `told` hears what is being done. Not every sink has any.
+   */
+  rollUp?(signal: AbortSignal, told: (step: string) => void): Promise<RollUpOutcome>
   /** Ends the thread and gives the embedded ClickHouse back. Before `ended`, rows that are not acknowledged are given up. */
   stop(): Promise<void>
 }
@@ -70,6 +95,9 @@ export interface Sink {
 export function startSink(options: SinkOptions): Sink {
   return new ThreadSink(options)
 }
+
+/** For so long it is told that rows were written which expire at once. */
+const EXPIRED_TOLD_MS = HOUR
 
 /** What it allocates dies at once, so that a small young generation serves; without a bound V8 lets it grow to many times that. */
 const YOUNG_MAX_MB = 12
@@ -81,7 +109,6 @@ class ThreadSink implements Sink {
   readonly #stats = createSinkStats()
   readonly #ready = Promise.withResolvers<void>()
   readonly #ended = Promise.withResolvers<void>()
-  readonly #starting: Promise<void>
   #worker: Worker | undefined
   #embedded: EmbeddedClickHouse | undefined
   #stopped = false
@@ -96,6 +123,9 @@ class ThreadSink implements Sink {
   /** Ledger orders without an answer, by number. */
   readonly #ledgers = new Map<number, PromiseWithResolvers<void>>()
   #ledgerNumber = 0
+  #rollingUp: (PromiseWithResolvers<RollUpOutcome> & { readonly told: (step: string) => void }) | undefined
+  /** When rows were last written that expire at once. */
+  #expiredAt = 0
 
   constructor(options: SinkOptions) {
     this.#options = options
@@ -105,7 +135,7 @@ class ThreadSink implements Sink {
     // Whoever doesn't wait for them must not be ended by their rejection.
     this.ready.catch(() => undefined)
     this.ended.catch(() => undefined)
-    this.#starting = this.#start().catch((error: unknown) => {
+    this.#start().catch((error: unknown) => {
       this.#over = true
       this.#ready.reject(error)
     })
@@ -138,27 +168,47 @@ class ThreadSink implements Sink {
     return answered.promise
   }
 
+  async rollUp(signal: AbortSignal, told: (step: string) => void): Promise<RollUpOutcome> {
+    if (this.#failure !== undefined) throw this.#failure
+    const rollingUp = { ...Promise.withResolvers<RollUpOutcome>(), told }
+    this.#rollingUp = rollingUp
+    const abort = () => rollingUp.reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    else this.#worker?.postMessage({ kind: 'rollUp' } satisfies SinkOrder)
+    return rollingUp.promise.finally(() => signal.removeEventListener('abort', abort))
+  }
+
   stats(): SinkStats {
     return readSinkStats(this.#stats)
   }
 
   async stop(): Promise<void> {
     this.#stopped = true
-    await this.#starting
+    // An embedded engine that is still starting is given back as soon as it has.
     await this.#worker?.terminate()
     this.#embedded?.close()
     this.#giveUp(new CtrError('CTR_SINK_DIED', 'the sink was stopped'))
   }
 
   async #start(): Promise<void> {
-    const { clickhouse, logger, rings, tenant, revision } = this.#options
-    const moved = (address: FrontAddress) => this.#worker?.postMessage({ kind: 'moved', ...address } satisfies SinkOrder)
+    const { clickhouse, closings, logger, rings, tenant, revision, revisionFrom } = this.#options
+    const { windowName = '', history = false, hidesRows = false } = this.#options
+    const moved = (address: FrontAddress) =>
+      this.#worker?.postMessage({ kind: 'moved', endpoint: frontEndpoint(address) } satisfies SinkOrder)
     const { endpoint, front } = await openEndpoint(clickhouse, logger, moved)
+    if (this.#stopped) return front?.close()
     this.#embedded = front
-    if (this.#stopped) return
-    const { batchRows, flushInterval: flushIntervalMs, maxRetries, applySchema } = clickhouse
-    const settings = { tenant, revision, batchRows, flushIntervalMs, maxRetries, applySchema }
-    const data: SinkThreadData = { rings, stats: this.#stats, endpoint, ...settings }
+    const { batchRows, flushInterval: flushIntervalMs, maxRetries, applySchema, rollUps, retention } = clickhouse
+    const settings = { tenant, revision, revisionFrom, windowName, hidesRows, batchRows, flushIntervalMs, maxRetries, applySchema }
+    const tables = {
+      form: formOf(clickhouse, history),
+      placement: placementOf(clickhouse),
+      keptMs: retention.results,
+      rollUpIntervalMs: rollUps.interval,
+      tellsWindows: this.#options.tellsWindows ?? false,
+    }
+    const data: SinkThreadData = { rings, stats: this.#stats, closings, endpoint, ...settings, ...tables }
     const entry = new URL(`./sink-thread${extname(import.meta.filename)}`, import.meta.url)
     this.#worker = new Worker(entry, { workerData: data, name: 'sink', resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MAX_MB } })
     this.#worker.on('message', (message: SinkReport) => this.#hear(message))
@@ -176,13 +226,28 @@ class ThreadSink implements Sink {
         this.#over = true
         this.#ready.reject(errorOf(message))
         break
+      case 'schema':
+        logger.info({}, message.text)
+        break
+      case 'schemaLoss':
+        logger.warn({}, message.text)
+        break
       case 'trouble':
         logger.error({ code: message.code, retriable: message.retriable }, `rows wait: ${message.message}`)
         this.#onTrouble(errorOf(message))
         break
+      case 'retrying':
+        logger.warn({ code: message.code }, `rows are not written yet: ${message.message}`)
+        break
       case 'recovered':
         logger.info({}, 'ClickHouse takes rows again')
         this.#onTrouble(undefined)
+        break
+      case 'moved':
+        logger.warn({ url: message.url }, `rows go to another address of clickhouse.url now: ${message.why}`)
+        break
+      case 'windows':
+        for (const { start, end, ...told } of message.windows) logger.debug?.({ window: windowText(start, end), ...told }, 'window closed')
         break
       case 'barrier':
         this.#onBarrier(message.number)
@@ -195,12 +260,49 @@ class ThreadSink implements Sink {
         this.#ledgers.get(message.number)?.resolve()
         this.#ledgers.delete(message.number)
         break
+      case 'expired':
+        this.#tellExpired()
+        break
+      case 'rollUps':
+        this.#tellRollUps(message.outcome)
+        this.#forgetExpired()
+        break
+      case 'rollingUp':
+        this.#rollingUp?.told(message.step)
+        break
+      case 'rolledUp':
+        this.#rollingUp?.resolve(message.outcome)
+        break
+      case 'notRolledUp':
+        this.#rollingUp?.reject(errorOf(message))
+        break
       case 'ended':
         this.#ended.resolve()
         break
       default:
         unreachable(message)
     }
+  }
+
+  #tellExpired(): void {
+    const { degradations, clickhouse, clock = systemClock } = this.#options
+    this.#expiredAt = clock()
+    degradations?.report('expired', '', expiredText(this.stats().rowsExpired, clickhouse.retention.results))
+  }
+
+  #forgetExpired(): void {
+    const { degradations, clock = systemClock } = this.#options
+    if (clock() - this.#expiredAt >= EXPIRED_TOLD_MS) degradations?.clear('expired', '')
+  }
+
+  #tellRollUps({ failed, leftOut }: RollUpOutcome): void {
+    const { degradations, logger } = this.#options
+    for (const { view, reason } of failed) {
+      const remedy = 'it is tried again by itself; `ctr schema refresh` does it at once'
+      degradations?.report('refresh', view, `${view} misses what was written since it was computed last, which fails: ${reason}; ${remedy}`)
+    }
+    degradations?.keepOnly('refresh', new Set(failed.map(({ view }) => view)))
+    if (leftOut > 0) logger.info({ rows: leftOut }, leftOutText(leftOut))
   }
 
   #died(message: string, cause?: unknown): void {
@@ -219,9 +321,14 @@ class ThreadSink implements Sink {
     this.#ended.reject(error)
     for (const { reject } of this.#ledgers.values()) reject(error)
     this.#ledgers.clear()
+    this.#rollingUp?.reject(error)
   }
 }
 
-function errorOf(message: SinkReport & { kind: 'failed' | 'trouble' }): CtrError {
-  return new CtrError(message.code, message.message, { retriable: message.retriable })
+function windowText(start: number, end: number): string {
+  return `${new Date(start).toISOString()}/${new Date(end).toISOString()}`
+}
+
+function errorOf({ code, message, retriable }: Extract<SinkReport, { readonly code: unknown }>): CtrError {
+  return new CtrError(code, message, { retriable })
 }

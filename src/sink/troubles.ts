@@ -1,11 +1,14 @@
 /**
  * Trouble of several kinds of work (rows, ledger) as one state for main: told when it begins or becomes one of another kind, once however
  * much of the work has it, and over when none has any. What ClickHouse says may differ from attempt to attempt (sizes, counts): trouble
- * with the same code of ClickHouse is of one kind, and so is any other whose words are the same but for numbers.
+ * with the same code of ClickHouse is of one kind, and so is any other whose words are the same but for numbers and how a connection broke.
  */
 
 import { clickHouseCode } from '../clickhouse/connect.ts'
 import type { CtrError } from '../errors.ts'
+
+/** In which words it is told depends on the moment at which it broke. */
+const BROKEN = /socket hang up|aborted|(?:(?:read|write) )?(?:ECONNRESET|EPIPE)/
 
 /** Trouble as it begins or changes, and its end. */
 export interface TroubleReports {
@@ -48,5 +51,5 @@ export class Troubles {
 
 function kindOf(problem: CtrError): string {
   const code = clickHouseCode(problem)
-  return code === 0 ? problem.message.replaceAll(/\d+/g, '') : `${problem.code} ${code}`
+  return code === 0 ? problem.message.replace(BROKEN, 'broken').replaceAll(/\d+/g, '') : `${problem.code} ${code}`
 }

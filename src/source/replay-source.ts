@@ -1,30 +1,53 @@
 /**
- * A source over JSON-lines files, bounded. Each file is a partition of the one topic, or, with `partitions`, the lines of all files are
- * dealt out to so many in turn. Files are read one after the other, streamed: memory is bounded by the batches and the longest line.
+ * A source over files of JSON, in lines, arrays or one value behind the other, of CSV, or of Avro; bounded. Each file is a partition of the
+ * one topic, and so a task of its own. Files are read one after the other, streamed: memory is bounded by the batches and the longest event
+ * or block of Avro, and, when events are sorted first, by the sorter.
  *
- * A line is one event; its record has no timestamp. Blank lines at the end of a file are ignored, others are events without a value;
- * a byte-order mark at the start of a file belongs to the file, not to the event, and is dropped. The end offset of a partition is told
- * once, after its last batch.
+ * A line, value or row is one record; its record has no timestamp. Blank lines at the end of a file are ignored, others are events without
+ * a value; a byte-order mark at the start of a file belongs to the file, not to the event, and is dropped. The end offset of a partition is
+ * told once, after its last batch.
  */
-import { createReadStream } from 'node:fs'
+import { createHash } from 'node:crypto'
 import { access, constants, stat } from 'node:fs/promises'
-import { pipeline, type Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
+import { Readable } from 'node:stream'
 import { RecordBatchWriter } from '../batch/record-batch-writer.ts'
 import { CtrError } from '../errors.ts'
+import { type AvroValues, readAvroFile } from './avro-file.ts'
+import { readCsv } from './csv-rows.ts'
 import { Gate } from './gate.ts'
 import { LineReader } from './line-reader.ts'
+import { LineSorter, type LineSorterOptions, type TakeLine } from './line-sorter.ts'
+import { lookAtInput, openBytes } from './open-input.ts'
 import type { Source, SourceHandler } from './source.ts'
+import { ValuesReader } from './values-reader.ts'
 
 export interface ReplaySourceOptions {
-  /** Paths; `.gz` is decompressed, `-` is standard input. */
+  /** Paths; gzip and zstd are decompressed, `-` is standard input. */
   readonly files: readonly string[]
-  /** Deal lines out to so many partitions instead of one per file. */
-  readonly partitions?: number | undefined
+  /** They are tables with a head of names. */
+  readonly csv?: boolean | undefined
+  /** What separates cells; what the head has most of when not given. */
+  readonly separator?: string | undefined
+  /** The partition of each file; asked for once, when all files can be read and before the first record. */
+  readonly numbers: () => Promise<readonly number[]>
+  /** Told of each file, by its place, when it has been read to its end: bytes, decompressed, and their SHA-256 in hex. */
+  readonly onRead?: ((place: number, bytes: number, hash: string) => void) | undefined
+  /** What is to be known of an Avro file's records by its schema, which is told here. Throws CTR_INPUT for one that can't be used. */
+  readonly avro: (schema: string) => AvroRecords
+  /** Lines are read in this order. */
+  readonly sort?: LineSorterOptions | undefined
   readonly batchBytes?: number | undefined
   readonly lineMaxBytes?: number | undefined
   /** What `-` stands for. */
   readonly stdin?: Readable | undefined
+}
+
+/** Records of Avro, which carry headers that say what they were written by. */
+export interface AvroRecords extends AvroValues {
+  /** Behind every value, as a record has them. */
+  readonly headers: Uint8Array
+  /** What a value is sorted by. */
+  readonly timeOf: LineSorterOptions['keyOf']
 }
 
 /** The topic that replayed files appear as in rows, metrics and dead letters. */
@@ -32,13 +55,16 @@ export const REPLAY_TOPIC = 'files'
 
 const BATCH_BYTES = 256 * 1024
 const LINE_MAX_BYTES = 64 * 1024 * 1024
-const READ_BYTES = 128 * 1024
 const NO_TIMESTAMP = -1
 
 interface ReplayLane {
   readonly partition: number
   readonly writer: RecordBatchWriter
   offset: number
+  /** Blank lines that are held back until it is known that another line follows. */
+  blank: number
+  /** Of a file of Avro. */
+  avro: AvroRecords | undefined
 }
 
 /** Files of JSON lines as a bounded source. `start` rejects with CTR_INPUT when a file can't be read. */
@@ -57,16 +83,15 @@ class ReplaySource implements Source {
   }
 
   async start(handler: SourceHandler): Promise<void> {
-    const { files, partitions } = this.#options
+    const { files, numbers } = this.#options
     if (files.length === 0) throw new CtrError('CTR_USAGE', 'no file to replay; name one or more, or - for standard input')
     if (files.filter((file) => file === '-').length > 1) throw new CtrError('CTR_USAGE', 'standard input (-) can be given only once')
     for (const file of files) if (file !== '-') await checkReadable(file)
-    const count = partitions ?? files.length
-    const assigned = Array.from({ length: count }, (_, partition) => partition)
+    const assigned = await numbers()
     handler.assigned(
       assigned.map((partition) => ({ topicIndex: 0, partition, position: 0, maxEventTime: undefined, endOffset: undefined })),
     )
-    this.#running = this.#run(handler).catch((error) => {
+    this.#running = this.#run(handler, assigned).catch((error) => {
       if (!this.#gate.stopped) handler.failed(error)
     })
   }
@@ -95,62 +120,100 @@ class ReplaySource implements Source {
     await this.stop()
   }
 
-  async #run(handler: SourceHandler): Promise<void> {
-    const { files, partitions } = this.#options
-    if (partitions !== undefined) {
-      const lanes = Array.from({ length: partitions }, (_, partition) => this.#lane(partition))
-      const dealer = new Dealer(lanes)
-      for (const file of files) await this.#readFile(handler, file, dealer)
-      for (const lane of lanes) await this.#end(handler, lane)
-      return
-    }
-    for (const [partition, file] of files.entries()) {
-      const lane = this.#lane(partition)
-      await this.#readFile(handler, file, new Dealer([lane]))
+  async #run(handler: SourceHandler, numbers: readonly number[]): Promise<void> {
+    for (const place of this.#options.files.keys()) {
+      const writer = new RecordBatchWriter(this.#options.batchBytes ?? BATCH_BYTES)
+      writer.begin(0)
+      const lane: ReplayLane = { partition: numbers[place] as number, writer, offset: 0, blank: 0, avro: undefined }
+      const put: TakeLine = (bytes, start, end) => this.#put(handler, lane, bytes, start, end)
+      const { sort } = this.#options
+      if (sort === undefined) await this.#readFile(place, lane, put)
+      else await this.#readSorted(place, lane, put, sort)
       await this.#end(handler, lane)
     }
   }
 
-  #lane(partition: number): ReplayLane {
-    const writer = new RecordBatchWriter(this.#options.batchBytes ?? BATCH_BYTES)
-    writer.begin(0)
-    return { partition, writer, offset: 0 }
+  async #readSorted(place: number, lane: ReplayLane, put: TakeLine, sort: LineSorterOptions): Promise<void> {
+    const keyOf: typeof sort.keyOf = (bytes, start, end) => (lane.avro?.timeOf ?? sort.keyOf)(bytes, start, end)
+    const sorter = new LineSorter({ ...sort, keyOf })
+    try {
+      await this.#readFile(place, lane, (bytes, start, end) => sorter.add(bytes, start, end))
+      await sorter.drain((bytes, start, end) => (this.#gate.stopped ? undefined : put(bytes, start, end)))
+    } finally {
+      await sorter.close()
+    }
   }
 
-  async #readFile(handler: SourceHandler, file: string, dealer: Dealer): Promise<void> {
+  /** Gives what is one record each to `take`, one after the other. */
+  async #readFile(place: number, lane: ReplayLane, take: TakeLine): Promise<void> {
     if (this.#gate.stopped) return
-    dealer.blank = 0
-    const lines = new LineReader(this.#options.lineMaxBytes ?? LINE_MAX_BYTES)
-    const stream = this.#open(file)
-    this.#stream = stream
-    try {
-      for await (const chunk of stream) {
-        lines.add(chunk)
-        await this.#take(handler, lines, dealer)
-        if (this.#gate.stopped) return
+    const file = this.#options.files[place] as string
+    const { csv = false, separator, stdin = process.stdin, lineMaxBytes = LINE_MAX_BYTES } = this.#options
+    const hash = createHash('sha256')
+    let bytes = 0
+    async function* counted(chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+      for await (const chunk of chunks) {
+        hash.update(chunk)
+        bytes += chunk.length
+        yield chunk
       }
-      lines.finish()
-      await this.#take(handler, lines, dealer)
+    }
+    try {
+      this.#stream = openBytes(file, stdin)
+      const input = await lookAtInput(this.#stream, { file, csv, separator })
+      const chunks = counted(input.chunks)
+      if (input.layout === 'csv') {
+        await readCsv(Readable.from(chunks), input.separator, lineMaxBytes, take, () => !this.#gate.stopped)
+      } else if (input.layout === 'avro') {
+        const open = (schema: string) => this.#openAvro(lane, schema)
+        await readAvroFile({ chunks, open, blockMaxBytes: lineMaxBytes, goesOn: () => !this.#gate.stopped }, take)
+      } else await this.#readJson(chunks, input.layout === 'lines' ? new LineReader(lineMaxBytes) : new ValuesReader(lineMaxBytes), take)
     } catch (cause) {
+      this.#stream?.destroy()
       throw unreadable(file, cause)
     }
+    if (!this.#gate.stopped) this.#options.onRead?.(place, bytes, hash.digest('hex'))
   }
 
-  /** Puts the lines at hand into record batches and delivers those that are full. */
-  async #take(handler: SourceHandler, lines: LineReader, dealer: Dealer): Promise<void> {
-    while (lines.next()) {
-      let start = lines.start
-      if (lines.lines === 1 && hasByteOrderMark(lines.bytes, start, lines.end)) start += 3
-      if (start === lines.end) {
-        dealer.blank++
-        continue
-      }
-      for (; dealer.blank > 0; dealer.blank--) await this.#append(handler, dealer.next(), lines.bytes, start, start)
-      const lane = dealer.next()
-      if (!lane.writer.append(NO_TIMESTAMP, null, lines.bytes, start, lines.end))
-        await this.#append(handler, lane, lines.bytes, start, lines.end)
+  #openAvro(lane: ReplayLane, schema: string): AvroRecords {
+    const records = this.#options.avro(schema)
+    lane.avro = records
+    lane.writer.headers = records.headers
+    return records
+  }
+
+  async #readJson(chunks: AsyncIterable<Buffer>, reader: LineReader | ValuesReader, take: TakeLine): Promise<void> {
+    for await (const chunk of chunks) {
+      reader.add(chunk)
+      await this.#takeAll(reader, take)
       if (this.#gate.stopped) return
     }
+    reader.finish()
+    await this.#takeAll(reader, take)
+  }
+
+  async #takeAll(lines: LineReader | ValuesReader, take: TakeLine): Promise<void> {
+    while (lines.next()) {
+      const marked = lines.lines === 1 && hasByteOrderMark(lines.bytes, lines.start, lines.end)
+      const taken = take(lines.bytes, marked ? lines.start + 3 : lines.start, lines.end)
+      if (taken !== undefined) await taken
+      if (this.#gate.stopped) return
+    }
+  }
+
+  /** Puts a line into the record batch at hand, and delivers that when it is full. */
+  #put(handler: SourceHandler, lane: ReplayLane, bytes: Buffer, start: number, end: number): Promise<void> | undefined {
+    if (start === end) {
+      lane.blank++
+      return undefined
+    }
+    if (lane.blank === 0 && lane.writer.append(NO_TIMESTAMP, null, bytes, start, end)) return undefined
+    return this.#putBehind(handler, lane, bytes, start, end)
+  }
+
+  async #putBehind(handler: SourceHandler, lane: ReplayLane, bytes: Buffer, start: number, end: number): Promise<void> {
+    for (; lane.blank > 0; lane.blank--) await this.#append(handler, lane, bytes, start, start)
+    await this.#append(handler, lane, bytes, start, end)
   }
 
   async #append(handler: SourceHandler, lane: ReplayLane, bytes: Buffer, start: number, end: number): Promise<void> {
@@ -177,33 +240,6 @@ class ReplaySource implements Source {
     if (lane.writer.count > 0 && !this.#gate.stopped) await this.#deliver(handler, lane)
     if (!this.#gate.stopped) handler.endOffset(0, lane.partition, lane.offset)
   }
-
-  #open(file: string): Readable {
-    if (file === '-') return this.#options.stdin ?? process.stdin
-    const plain = createReadStream(file, { highWaterMark: READ_BYTES })
-    if (!file.endsWith('.gz')) return plain
-    // pipeline carries a read error to the gunzip stream, where the reader sees it, and closes both.
-    const gunzip = createGunzip({ chunkSize: READ_BYTES })
-    pipeline(plain, gunzip, () => {})
-    return gunzip
-  }
-}
-
-/** Whose turn it is to get a line; blank lines are held back until it is known that another line follows. */
-class Dealer {
-  blank = 0
-  readonly #lanes: readonly ReplayLane[]
-  #turn = 0
-
-  constructor(lanes: readonly ReplayLane[]) {
-    this.#lanes = lanes
-  }
-
-  next(): ReplayLane {
-    const lane = this.#lanes[this.#turn] as ReplayLane
-    this.#turn = (this.#turn + 1) % this.#lanes.length
-    return lane
-  }
 }
 
 function hasByteOrderMark(bytes: Buffer, start: number, end: number): boolean {
@@ -222,14 +258,17 @@ async function checkReadable(file: string): Promise<void> {
 function unreadable(file: string, cause: unknown): CtrError {
   const name = file === '-' ? 'standard input' : file
   if (cause instanceof CtrError) {
-    return cause.message.startsWith(name) ? cause : new CtrError(cause.code, `${name}: ${cause.message}`, { cause })
+    if (cause.message.startsWith(name)) return cause
+    return new CtrError(cause.code, /^(?:is|looks|has) /.test(cause.message) ? `${name} ${cause.message}` : `${name}: ${cause.message}`, {
+      cause,
+    })
   }
   const { code = '', message = String(cause) } = cause as { code?: string; message?: string }
   const reasons: Record<string, string> = {
     ENOENT: 'no such file',
     EACCES: 'not allowed to read it',
     Z_DATA_ERROR: 'not gzip data, or damaged',
-    Z_BUF_ERROR: 'the gzip data ends too soon; the file is cut off',
+    Z_BUF_ERROR: file.endsWith('.gz') ? 'the gzip data ends too soon; the file is cut off' : 'the data ends too soon; the file is cut off',
   }
   return new CtrError('CTR_INPUT', `can't read ${name}: ${reasons[code] ?? message}`, { cause })
 }

@@ -139,7 +139,8 @@ async function isSame(path: string, bytes: Uint8Array): Promise<boolean> {
  * Makes the folder with all above it, and makes sure that they are still there after a crash. (Node's own recursive mkdir takes a
  * read-only file system for a missing folder.)
  */
-async function makeFolder(folder: string, canMakeAbove = true): Promise<void> {
+/** Makes a folder, and those above it, for the user alone; on disk when it resolves. One that is there keeps its rights. */
+export async function makeFolder(folder: string, canMakeAbove = true): Promise<void> {
   const above = dirname(folder)
   try {
     await mkdir(folder, FOLDER_MODE)

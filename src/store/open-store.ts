@@ -19,7 +19,13 @@ export async function openStore({ storage, s3 }: Storage, warn?: (message: strin
     const prefix = (bucket[2] ?? '').replaceAll(/^\/+|\/+$/g, '')
     return await s3Store({ ...s3, bucket: bucket[1] ?? '', prefix, ...(warn === undefined ? {} : { warn }) })
   }
-  return await fileStore(storage.startsWith('file://') ? directoryOf(storage) : storage)
+  return await fileStore(storageDirectory({ storage }) ?? storage)
+}
+
+/** The directory that `checkpoint.storage` means; undefined when it means none. Throws as openStore. */
+export function storageDirectory({ storage }: Pick<Storage, 'storage'>): string | undefined {
+  if (storage === 'none' || storage.startsWith('s3://')) return undefined
+  return storage.startsWith('file://') ? directoryOf(storage) : storage
 }
 
 function directoryOf(url: string): string {

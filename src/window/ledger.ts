@@ -1,7 +1,7 @@
 /**
  * The ledger: of every record read it is known what became of it. TERMS is the list of what can become of one; the balance
  *
- *   read = counted + late + invalid
+ *   read = counted + late + invalid + ignored
  *
  * and with it the metric ctr_ledger_records_total, the columns and views of ctr_ledger, the stored totals, the summary, the live view and
  * the checks at the end of a run follow from the list. A new term is a row here and a counter of the same name in Partition, which the
@@ -21,7 +21,7 @@ interface Term {
   readonly name: string
   /** What became of its records. */
   readonly means: string
-  /** Where its records leave the engine: then low-water marks wait until that output has acknowledged them. */
+  /** Where its records leave the engine, if at all: low-water marks wait until that output has acknowledged them. */
   readonly output: string | undefined
   /** It is told by reason as well. */
   readonly reasons: boolean
@@ -30,8 +30,9 @@ interface Term {
 /** What becomes of a record. The first is the good end; each record read ends in exactly one. */
 export const TERMS = [
   { name: 'counted', means: 'counted into a window', output: undefined, reasons: false },
-  { name: 'late', means: 'left out, for its window was closed for good', output: undefined, reasons: false },
+  { name: 'late', means: 'left out, for its window was closed for good', output: 'late', reasons: false },
   { name: 'invalid', means: 'not a valid event', output: 'deadLetters', reasons: true },
+  { name: 'ignored', means: 'of a type that is not counted, or without a value', output: undefined, reasons: false },
 ] as const satisfies readonly Term[]
 
 /** A name of the list. */
@@ -112,8 +113,9 @@ export function sumLeftBy(totals: LedgerTotals, output: OutputName): number {
 
 /** A copy of the counts alone. */
 export function countsOf(counts: LedgerCounts): LedgerCounts {
-  const names = ['read', ...TERM_NAMES] as const
-  return Object.fromEntries(names.map((name) => [name, counts[name]])) as LedgerCounts
+  const copy: { -readonly [name in keyof LedgerCounts]?: number } = { read: counts.read }
+  for (const name of TERM_NAMES) copy[name] = counts[name]
+  return copy as LedgerCounts
 }
 
 /** Records read that are in no term; 0 when the ledger balances. */
@@ -159,6 +161,7 @@ export interface LedgerRow {
   readonly totals: LedgerTotals
   /** Invalid records that are in dead letters. */
   readonly deadLettered: number
+  /** The event time that is believed, or before there is one that of the earliest event; undefined before the first. */
   readonly maxEventTime: number | undefined
 }
 

@@ -1,5 +1,5 @@
 /**
- * One window of one task in one worker: a cell a product, in the pages of cells.ts.
+ * One slice of one task in one worker, which mostly is a window: a cell a product, in the pages of cells.ts.
  *
  *   counts    pages of PAGE_COUNTS counts
  *   emitted   the same pages, with one total a product, as last emitted; only after the first emission
@@ -30,7 +30,7 @@ const WIDEN_AT = 0xffff_0000
 const SPARE_MAX = 4
 /** Nor one of products: memory of which a pane used less than this share is not kept. */
 const SPARE_USED_MIN = 1 / 8
-const FIRST_PAGES = 4
+const FIRST_PAGES = 2
 
 /** What a pane is made of: whole pages, the first one zero; and, of an earlier pane, room for totals. */
 interface PaneMemory {
@@ -89,6 +89,8 @@ export class Pane {
 /** The open panes of one task. A window's pane is made when its first event arrives and lives until it is purged. */
 export class Panes {
   readonly open: Pane[] = []
+  /** Told of events that were counted in a pane, words[from] up to words[to]. */
+  onCounted: ((pane: Pane, words: Int32Array, from: number, to: number) => void) | undefined
   readonly #windows: Windows
   readonly #widenAt: number
   /** Of a directory. */
@@ -132,7 +134,7 @@ export class Panes {
     for (let i = at; i < end; i += stride) {
       const relative = words[i + toTime]!
       if (relative < low || relative >= high) {
-        if (pane) pane.total += (i - from) / EVENT_WORDS
+        if (pane) this.#counted(pane, words, from, i)
         from = i
         const left = pane
         const time = base + relative
@@ -151,7 +153,12 @@ export class Panes {
       }
       counts[(page << shift) | (code & mask)]! += 1
     }
-    if (pane) pane.total += (end - from) / EVENT_WORDS
+    if (pane) this.#counted(pane, words, from, end)
+  }
+
+  #counted(pane: Pane, words: Int32Array, from: number, to: number): void {
+    pane.total += (to - from) / EVENT_WORDS
+    this.onCounted?.(pane, words, from, to)
   }
 
   /** Puts `count` cells back that a checkpoint had: words[at] on, as a ring carries them. A clean pane's rows are known to be safe. */
@@ -172,6 +179,18 @@ export class Panes {
     }
     pane.total += sum
     pane.dirty = dirty
+  }
+
+  /** The pane of the slice that begins at `start`, made when there is none. */
+  at(start: number): Pane {
+    return this.#paneAt(start, 0)
+  }
+
+  /** Bytes that the open panes hold. */
+  get sizeBytes(): number {
+    let bytes = 0
+    for (const { counts, emitted, directory } of this.open) bytes += counts.byteLength + (emitted?.byteLength ?? 0) + directory.byteLength
+    return bytes
   }
 
   /** Takes a pane out; its memory serves the next one. */

@@ -32,6 +32,11 @@ export class TaskState {
     this.#windows = windows
   }
 
+  /** Bytes of its open panes. */
+  get sizeBytes(): number {
+    return this.panes.sizeBytes
+  }
+
   addProduct(id: number, source: Uint8Array, start: number, end: number): void {
     this.products.add(id, source, start, end)
     this.panes.reserve(this.products.limit)

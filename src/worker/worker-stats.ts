@@ -1,8 +1,8 @@
 /**
  * A worker's counters: doubles in a SharedArrayBuffer. The worker writes, anyone reads; an aligned double is never torn.
  *
- *   slot 0       1      2            3          4         5 ...
- *        | events | rows | open panes | products | ctr sum | ctr counts (one more than CTR_BOUNDS) |
+ *   slot 0       1      2            3          4            5         6 ...
+ *        | events | rows | open panes | products | pane bytes | ctr sum | ctr counts (one more than CTR_BOUNDS) |
  */
 import type { HistogramStats } from '../histogram.ts'
 
@@ -10,8 +10,10 @@ export const STATS_EVENTS = 0
 export const STATS_ROWS = 1
 export const STATS_OPEN_PANES = 2
 export const STATS_PRODUCTS = 3
-const STATS_CTR_SUM = 4
-const STATS_CTR_COUNTS = 5
+/** What the open panes take, bytes. */
+export const STATS_PANE_BYTES = 4
+const STATS_CTR_SUM = 5
+const STATS_CTR_COUNTS = 6
 
 /** Upper bounds of the CTR histogram: one observation per window and product, at the window's first emission. */
 const CTR_BOUNDS: readonly number[] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 0.75, 1]
@@ -29,6 +31,11 @@ export interface WorkerStats {
 /** Fresh counters, all zero. */
 export function createWorkerStats(): SharedArrayBuffer {
   return new SharedArrayBuffer(SLOTS * 8)
+}
+
+/** What the open panes of all workers take, bytes. */
+export function paneBytesOf(stats: readonly SharedArrayBuffer[]): number {
+  return stats.reduce((sum, slots) => sum + new Float64Array(slots, STATS_PANE_BYTES * 8, 1)[0]!, 0)
 }
 
 /** Counts one window's CTR of one product. */

@@ -10,10 +10,14 @@ import { CopyMemory } from '../checkpoint/copy-memory.ts'
 import type { ShardCopy, WorkerCopy } from '../checkpoint/snapshot.ts'
 import { buffersOf } from '../checkpoint/snapshot.ts'
 import {
+  type CellsBlock,
   idOfCell,
+  missedByCells,
   readBarrier,
   readCells,
   readCheckpoint,
+  readCorrections,
+  readEmitted,
   readEnd,
   readEvents,
   readForget,
@@ -27,8 +31,9 @@ import { RingWriter } from '../ring/ring-writer.ts'
 import type { Pane } from '../window/pane.ts'
 import { type WindowRules, type Windows, windowsOf } from '../window/windows.ts'
 import { Emission } from './emission.ts'
+import { OverlappingState, type WindowRows } from './overlapping-state.ts'
 import { TaskState } from './task-state.ts'
-import { STATS_EVENTS, STATS_OPEN_PANES, STATS_PRODUCTS } from './worker-stats.ts'
+import { STATS_EVENTS, STATS_OPEN_PANES, STATS_PANE_BYTES, STATS_PRODUCTS } from './worker-stats.ts'
 
 /** What main hands to a worker. Rings and counters are shared memory. */
 export interface WorkerJob {
@@ -40,6 +45,7 @@ export interface WorkerJob {
   readonly windows: WindowRules
   readonly tenant: string
   readonly revision: number
+  readonly revisionFrom?: number | undefined
   /** Where copies for checkpoints go, and their memory comes back; without it none are made. */
   readonly copies?: MessagePort | undefined
 }
@@ -97,10 +103,15 @@ export class WindowWorker {
   readonly #emission: Emission
   readonly #stats: Float64Array
   readonly #windows: Windows
-  readonly #tasks = new Map<number, TaskState>()
+  readonly #tasks = new Map<number, TaskState | OverlappingState>()
   /** The number of the last barrier passed on. */
   #barrier = 0
   readonly #emit = (state: TaskState, pane: Pane) => this.#emission.emit(state, pane, Date.now())
+  readonly #rows: WindowRows = {
+    begin: (state, start, end, first) => this.#emission.beginWindow(state, start, end, first, Date.now()),
+    row: (id, impressions, clicks) => this.#emission.row(id, impressions, clicks),
+    end: () => this.#emission.endWindow(),
+  }
 
   constructor(job: Omit<WorkerJob, 'copies'>, reader: RingReader, copies?: CopyPort) {
     this.#job = job
@@ -108,7 +119,7 @@ export class WindowWorker {
     this.#copies = copies
     this.#reader = reader
     this.#stats = new Float64Array(job.stats)
-    this.#emission = new Emission(new RingWriter(job.output), job.tenant, job.revision, this.#stats)
+    this.#emission = new Emission(new RingWriter(job.output), job.tenant, job, this.#stats, this.#windows.name)
   }
 
   /** Acts on the reader's current block. */
@@ -150,6 +161,15 @@ export class WindowWorker {
       case BLOCK.restore:
         this.#restore(task)
         break
+      case BLOCK.corrections:
+        this.#correct(task)
+        break
+      case BLOCK.restoreCorrections:
+        this.#overlapping(task).restoreCorrections(this.#restored(task), missedByCells(reader))
+        break
+      case BLOCK.emitted:
+        this.#overlapping(task).restoreEmitted(readEmitted(reader))
+        break
       case BLOCK.end:
         if (readEnd(reader)) for (const state of this.#tasks.values()) state.onEnd(this.#emit)
         this.gauge()
@@ -164,10 +184,13 @@ export class WindowWorker {
   gauge(): void {
     let panes = 0
     let products = 0
+    let paneBytes = 0
     for (const state of this.#tasks.values()) {
       panes += state.panes.open.length
+      paneBytes += state.sizeBytes
       products += state.products.size
     }
+    this.#stats[STATS_PANE_BYTES] = paneBytes
     this.#stats[STATS_OPEN_PANES] = panes
     this.#stats[STATS_PRODUCTS] = products
   }
@@ -196,10 +219,21 @@ export class WindowWorker {
     this.#state(task).addProduct(id, bytes, start, end)
   }
 
-  /** Nothing of the task has been purged before its last cell is back, and whatever is counted again has its product. */
+  #correct(task: number): void {
+    const corrections = readCorrections(this.#reader)
+    this.#overlapping(task).correct(corrections)
+    this.#stats[STATS_EVENTS]! += corrections.count
+  }
+
   #restore(task: number): void {
+    const { words, doubles, at, count, start, dirty, emitted } = this.#restored(task)
+    this.#state(task).panes.restore(start, words, doubles, at, count, dirty, emitted)
+  }
+
+  /** Nothing of the task has been purged before its last cell is back, and whatever is counted again has its product. */
+  #restored(task: number): CellsBlock {
     const cells = readCells(this.#reader)
-    const { words, doubles, at, count, start, dirty, emitted } = cells
+    const { count, start } = cells
     const state = this.#state(task)
     assert(state.watermark === Number.NEGATIVE_INFINITY, 'a task is restored before its watermark comes', {
       task,
@@ -210,7 +244,7 @@ export class WindowWorker {
       const id = idOfCell(cells, cell)
       assert(state.products.has(id), 'a restored cell counts a product that was told', { task, start, id })
     }
-    state.panes.restore(start, words, doubles, at, count, dirty, emitted)
+    return cells
   }
 
   #passBarrier(number: number): void {
@@ -219,10 +253,17 @@ export class WindowWorker {
     this.#emission.passBarrier(number)
   }
 
-  #state(task: number): TaskState {
+  #overlapping(task: number): OverlappingState {
+    const state = this.#state(task)
+    assert(state instanceof OverlappingState, 'corrections are of windows that overlap', { task })
+    return state
+  }
+
+  #state(task: number): TaskState | OverlappingState {
     let state = this.#tasks.get(task)
     if (state === undefined) {
-      state = new TaskState(task, this.#windows)
+      const windows = this.#windows
+      state = windows.overlap ? new OverlappingState(task, windows, this.#rows) : new TaskState(task, windows)
       this.#tasks.set(task, state)
     }
     return state

@@ -1,9 +1,17 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { BATCH_HEADER_BYTES, CONTROL, TRANSACTIONAL } from '../../src/batch/record-batch.ts'
 import { RecordBatchWriter } from '../../src/batch/record-batch-writer.ts'
+import { EVENTS_DEFAULT } from '../../src/config/events-section.ts'
+import { FileSchemas } from '../../src/format/file-schemas.ts'
 import { decodeBatches } from '../support/kafkajs-decoder.ts'
 
 const T = 1_659_304_800_025
+const SCHEMA = JSON.stringify({
+  type: 'record',
+  name: 'Event',
+  fields: ['product_id', 'event_type', 'timestamp'].map((name) => ({ name, type: 'string' })),
+})
 
 async function only(writer: RecordBatchWriter, attributes = 0) {
   const [batch, ...others] = await decodeBatches(writer.bytes, 0, writer.finish(attributes))
@@ -36,6 +44,21 @@ describe('record batches', () => {
       value?.toString() ?? null,
     ])
     expect(got).toEqual(records.map(([time, key, value], index) => [1_000_000_000_000 + index, time, key, value]))
+  })
+
+  test('have the same headers, whatever room they take', async () => {
+    const { headers } = new FileSchemas(EVENTS_DEFAULT).open(SCHEMA)
+    const writer = new RecordBatchWriter(1024)
+    writer.headers = headers
+    writer.begin(0)
+    let count = 0
+    while (writer.append(T, null, Buffer.from(`value ${count}`))) count++
+    expect(count).toBeGreaterThan(10)
+    writer.headers = Uint8Array.of(0)
+    const { records } = await only(writer)
+    expect(records.map(({ value }) => value?.toString())).toEqual(Array.from({ length: count }, (_, i) => `value ${i}`))
+    const guid = createHash('sha256').update(SCHEMA).digest().subarray(0, 16)
+    expect(records.every((record) => Buffer.concat([Uint8Array.of(1), guid]).equals(record.headers.__value_schema_id ?? guid))).toBe(true)
   })
 
   test('have a size and a CRC that cover exactly the batch, also back to back', async () => {

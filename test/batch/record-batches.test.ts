@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { describe, expect, test } from 'vitest'
 import { cutAt, readLong, skipBelow, walkBatches } from '../../src/batch/record-batches.ts'
 import { batchBytes } from '../support/batch-bytes.ts'
@@ -43,12 +44,49 @@ describe('a first batch that cannot be read is reported with its offset', () => 
       expect(walk([batch]).corrupt).toMatchObject({ offset: 7, reason: `impossible length ${length}`, nextOffset: undefined })
     }
   })
+  test('a last offset before the first one', () => {
+    for (const [delta, corrupt] of [
+      [-1, true],
+      [0, false],
+    ] as const) {
+      const batch = batchBytes({ baseOffset: 7, count: 1 })
+      batch.writeInt32BE(delta, 23)
+      expect(walk([batch]).corrupt !== undefined).toBe(corrupt)
+    }
+  })
   test('fewer bytes than a header', () => {
     expect(walk([Buffer.alloc(3)]).corrupt).toMatchObject({ offset: -1 })
   })
   test('behind a good one it waits for its turn', () => {
     const result = walk([batchBytes({ baseOffset: 0, count: 1 }), batchBytes({ baseOffset: 1, count: 1, magic: 1 })])
     expect(result).toMatchObject({ nextOffset: 1, corrupt: undefined })
+  })
+})
+
+describe('messages of Kafka before 0.11', () => {
+  const require = createRequire(import.meta.url)
+  /** kafkajs' own encoder; `compression` is a codec's number. */
+  const messageSet = require('kafkajs/src/protocol/messageSet') as (given: object) => { buffer: Buffer }
+  const old = (version: 0 | 1, value: string | null = 'v'.repeat(100)) =>
+    messageSet({ messageVersion: version, compression: 0, entries: [{ key: null, value, timestamp: Date.now() }] }).buffer
+
+  test.each([0, 1] as const)('of format %i are told as such, however short they are', (version) => {
+    for (const value of [null, '', 'v', 'v'.repeat(1_000)]) {
+      expect(walk([old(version, value)]).corrupt).toMatchObject({ oldFormat: version })
+      expect(walk([old(version, value), old(version, value)]).corrupt).toMatchObject({ oldFormat: version })
+    }
+  })
+
+  test('with a damaged byte are damaged, and so are batches of format 2 whose magic byte is 0 or 1', () => {
+    const damaged = old(1)
+    damaged[60]! ^= 1
+    expect(walk([damaged]).corrupt).toMatchObject({ oldFormat: undefined })
+    for (const magic of [0, 1])
+      expect(walk([batchBytes({ baseOffset: 7, count: 3, magic })]).corrupt).toMatchObject({ oldFormat: undefined })
+  })
+
+  test('behind batches of format 2 wait for their turn', () => {
+    expect(walk([batchBytes({ baseOffset: 0, count: 1 }), old(1)])).toMatchObject({ nextOffset: 1, corrupt: undefined })
   })
 })
 

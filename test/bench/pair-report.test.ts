@@ -77,7 +77,7 @@ test('a summary must account for every event', () => {
   const stats = someStats({
     impressions: 1_900_000,
     clicks: 99_998,
-    terms: { counted: 1_999_998, late: 1, invalid: 1 },
+    terms: { counted: 1_999_998, late: 1, invalid: 1, ignored: 0 },
     invalid: [{ reason: 'not_json', count: 1 }],
   })
   const summary = renderSummary(stats, { elapsedMs: 1000, colours: false }).join('\n')

@@ -57,6 +57,9 @@ test.each([
   [[mark], [{ ...mark, offset: 6 }], false],
   [[mark], [{ ...mark, maxEventTime: undefined }], false],
   [[mark], [{ ...mark, partition: 2 }], false],
+  [[mark], [{ ...mark, facts: { idleSince: 1 } }], false],
+  [[{ ...mark, facts: { candidates: 'a' } }], [{ ...mark, facts: { candidates: 'b' } }], false],
+  [[{ ...mark, facts: { candidates: 'a', windowsFrom: 1 } }], [{ ...mark, facts: { windowsFrom: 1, candidates: 'a' } }], true],
 ])('marks %j and %j are the same: %s', (a, b, same) => expect(sameMarks(a, b)).toBe(same))
 
 describe('a low-water mark', () => {

@@ -175,6 +175,54 @@ test('the memory of copies is given back when they are written, once, and also w
   expect(done).toEqual([3, 4])
 })
 
+describe('what is referred to again', () => {
+  const again = (objects: Awaited<ReturnType<Book['complete']>>['objects']): Cut['tasks'] =>
+    objects.map(({ task, object }) => ({ task, published: null, partitions: [], copied: false, object }))
+
+  test('is looked for by one listing, which the removing behind it uses too', async () => {
+    const lists: string[] = []
+    const { book, begin } = bench((memory) => ({
+      async list(prefix) {
+        lists.push(prefix)
+        return await memory.list(prefix)
+      },
+    }))
+    begin(1)
+    const { objects } = await book.complete(1)
+    await settle()
+    await settle()
+    lists.length = 0
+    begin(2, again(objects))
+    await book.complete(2)
+    await settle()
+    await book.close()
+    expect(lists).toEqual(['g/objects/', 'g/checkpoints/', 'g/savepoints/'])
+  })
+
+  test.each([
+    ['the store was emptied', (memory: MemoryStore) => memory.objects.clear(), [0, 1, 2]],
+    [
+      'one was cut off',
+      (memory: MemoryStore) => {
+        const key = [...memory.objects.keys()].find((one) => one.startsWith('g/objects/1/')) ?? ''
+        memory.objects.set(key, new Uint8Array(3))
+      },
+      [1],
+    ],
+  ])('is missing when %s: then nothing is called complete', async (_, harm, tasks) => {
+    const { book, memory, begin, keys } = bench()
+    begin(1)
+    const { objects } = await book.complete(1)
+    harm(memory)
+    begin(2, again(objects))
+    await expect(book.complete(2)).rejects.toMatchObject({ excuse: { kind: 'missing', tasks } })
+    expect(keys('checkpoints').filter((key) => /-2\.json$/.test(key))).toEqual([])
+    begin(3)
+    expect((await book.complete(3)).id).toMatch(/-3$/)
+    await book.close()
+  })
+})
+
 describe('removing what has expired', () => {
   test('keeps the store about as large as what is retained', async () => {
     const { book, begin, keys, warnings } = bench()

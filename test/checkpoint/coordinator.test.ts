@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Coordinator, type CoordinatorOptions } from '../../src/checkpoint/coordinator.ts'
-import type { Cut, Written } from '../../src/checkpoint/writer.ts'
+import { type Cut, NotWritten, type Written } from '../../src/checkpoint/writer.ts'
 import { CtrError } from '../../src/errors.ts'
 import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
 import { Partition } from '../../src/window/partition.ts'
@@ -79,7 +79,7 @@ function bench(given: Partial<CoordinatorOptions> = {}, tolerableFailures = Numb
   const since = () => said.splice(0)
   /** As if so many events had been read, all into one window. */
   const count = (events: number) => {
-    partition.enterWindow(10_000, partition.position, Number.NEGATIVE_INFINITY, 0).window.events += events
+    partition.enterWindow(0, 10_000, partition.position, Number.NEGATIVE_INFINITY, 0).window.events += events
     partition.read += events
     partition.counted += events
     partition.position += events
@@ -95,6 +95,81 @@ function bench(given: Partial<CoordinatorOptions> = {}, tolerableFailures = Numb
   return { coordinator, task, partition, cuts, since, advance, settle, count, finish, writing, time }
 }
 
+describe('a checkpoint that refers to what is not there any more', () => {
+  const missing = () => new NotWritten({ kind: 'missing', tasks: [3] }, 'the store was emptied')
+
+  test('is taken again at once, with that task, and is no failure', async () => {
+    const { coordinator, cuts, settle, count, finish, writing } = bench({}, 0)
+    const through = async () => {
+      await settle()
+      coordinator.acknowledge(cuts.length)
+      await settle()
+    }
+    count(5)
+    const first = coordinator.take(null)
+    await through()
+    await finish()
+    await first
+    const second = coordinator.take('blue')
+    await through()
+    expect(cuts.map(({ tasks }) => tasks.map(({ copied }) => copied))).toEqual([[true], [false]])
+    writing.at(-1)!.gate.reject(missing())
+    await settle()
+    await through()
+    expect(cuts.map(({ tasks, savepoint }) => [savepoint, tasks.map(({ copied }) => copied)])[2]).toEqual(['blue', [true]])
+    await finish()
+    expect(await second).toMatchObject({ id: 'c3' })
+    expect(coordinator.stats.failures).toBe(0)
+  })
+
+  test('twice is a failure like any other', async () => {
+    const { coordinator, cuts, settle, count, writing } = bench({}, 0)
+    count(5)
+    const failed = expect(coordinator.take(null)).rejects.toThrow('checkpoint.tolerableFailures is 0: the store was emptied')
+    for (let round = 1; round <= 2; round++) {
+      await settle()
+      coordinator.acknowledge(round)
+      await settle()
+      writing.at(-1)!.gate.reject(missing())
+      await settle()
+    }
+    await failed
+    expect(cuts).toHaveLength(2)
+    expect(coordinator.stats.failures).toBe(1)
+  })
+})
+
+test('a topic that was made again has a ledger of its own, and that of the old one ends where it was read to', async () => {
+  const told: string[] = []
+  const writeLedger = async (rows: readonly LedgerRow[]) =>
+    void told.push(...rows.map(({ topic, last, totals }) => `${topic} ${totals.read}@${last}`))
+  const { coordinator, task, partition, count, settle } = bench({ writeLedger, marks: () => [] })
+  count(5)
+  const made = new Partition(0, 3, { position: 0, maxEventTime: undefined, topicId: 'B', remade: 1 }, ['VALID'], 0)
+  Object.assign(made, { read: 2, counted: 2, position: 2 })
+  task.former.push(partition)
+  task.partitions[0] = made
+  for (let barrier = 1; barrier <= 2; barrier++) {
+    const last = coordinator.last(true)
+    await settle()
+    coordinator.acknowledge(barrier)
+    await last
+  }
+  expect(told).toEqual(['t 5@4', 't#B 2@1'])
+})
+
+test('a savepoint whose name belongs to another is no failure of checkpoints', async () => {
+  const { coordinator, settle, writing } = bench({}, 0)
+  const taken = coordinator.take('blue')
+  taken.catch(() => {})
+  await settle()
+  coordinator.acknowledge(1)
+  await settle()
+  writing.at(-1)!.gate.reject(new NotWritten({ kind: 'taken' }, 'blue has been taken'))
+  await expect(taken).rejects.toThrow('blue has been taken')
+  expect(coordinator.stats.failures).toBe(0)
+})
+
 describe('a plain barrier', () => {
   test('comes at each commit interval; its marks are committed when the sink and the letters are through', async () => {
     const { coordinator, since, advance, settle } = bench()
@@ -103,11 +178,11 @@ describe('a plain barrier', () => {
     await advance(1)
     void coordinator.tick()
     await settle()
-    expect(since()).toEqual(['barrier 1'])
+    expect([...since(), coordinator.hasCommitted]).toEqual(['barrier 1', false])
     expect(coordinator.tick()).toBeUndefined() // one at a time
     coordinator.acknowledge(1)
     await settle()
-    expect(since()).toEqual(['outputs', 'commit 0'])
+    expect([...since(), coordinator.hasCommitted]).toEqual(['outputs', 'commit 0', true])
     await advance(100)
     void coordinator.tick()
     coordinator.acknowledge(2)
@@ -206,7 +281,7 @@ describe('a checkpoint', () => {
 
   test('refers to what a task was restored from until something is counted', async () => {
     const it = bench()
-    it.partition.reopen([{ end: 10_000, offset: 0, maxEventTime: null, events: 4, totals: it.partition.totals() }])
+    it.partition.reopen([{ end: 10_000, offset: 0, maxEventTime: null, events: 4, totals: it.partition.totals() }], (end) => end - 10_000)
     it.coordinator.begins(3, REFERENCE)
     await it.advance(1000)
     await take(it, 1)

@@ -1,7 +1,8 @@
 /** What is done to kept state without a pipeline: found by name, verified, compared, given a name. */
 import { beforeEach, describe, expect, test } from 'vitest'
+import { claimName } from '../../src/checkpoint/claims.ts'
 import { differences, type WindowDifference } from '../../src/checkpoint/difference.ts'
-import { encodeManifest, listManifests, type Manifest, manifestKey } from '../../src/checkpoint/manifest.ts'
+import { checkpointId, encodeManifest, listManifests, type Manifest, manifestKey } from '../../src/checkpoint/manifest.ts'
 import { createSavepoint, removeSavepoint } from '../../src/checkpoint/savepoint.ts'
 import { nameFault, select } from '../../src/checkpoint/selection.ts'
 import { verifyManifest } from '../../src/checkpoint/verify.ts'
@@ -194,6 +195,32 @@ describe('a savepoint', () => {
     await expect(createSavepoint(store, 'ctr', 'latest', maker)).rejects.toMatchObject({ code: 'CTR_USAGE' })
     await createSavepoint(store, 'ctr', 'x', maker)
     await expect(createSavepoint(store, 'ctr', 'x', maker)).rejects.toThrow('there is a savepoint x already')
+  })
+
+  test('is made by one of several that make it at once; the others are told', async () => {
+    await keep(store, { at: 1000, tasks: { 0: { position: 10, windows }, 1: { position: 5, windows } } })
+    const makers = Array.from({ length: 5 }, (_, i) => ({ writerId: `0000000${i}`, clock: () => Date.now() }))
+    const made = await Promise.allSettled(makers.map((one) => createSavepoint(store, 'ctr', 'x', one)))
+    expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+    for (const one of made)
+      if (one.status === 'rejected') expect(String(one.reason)).toContain('savepoint x has been taken, or is being taken')
+    expect((await listManifests(store, 'ctr')).manifests.filter(({ manifest }) => manifest.savepoint === 'x')).toHaveLength(1)
+    await removeSavepoint(store, 'ctr', 'x')
+    expect(await store.list('ctr/savepoints/')).toEqual([])
+    await createSavepoint(store, 'ctr', 'x', maker)
+  })
+
+  test.each([
+    [59, false],
+    [61, true],
+  ])('is not held up for ever by one that died while it took it %i minutes ago', async (minutes, free) => {
+    await keep(store, { at: 1000, tasks: { 0: { position: 10, windows } } })
+    const now = Date.now()
+    await claimName(store, { group: 'ctr', name: 'x', id: checkpointId(now - minutes * 60_000, '0000000a', 1), tasks: [0] }, now)
+    const making = createSavepoint(store, 'ctr', 'x', { writerId: '0000000b', clock: () => now })
+    // The name is looked up before.
+    if (free) await expect(making).resolves.toHaveLength(1)
+    else await expect(making).rejects.toThrow(/savepoint x/)
   })
 
   test('that would be broken is not made', async () => {

@@ -32,7 +32,7 @@ const MANIFEST: Manifest = {
       task: 3,
       published: FACTS.published,
       partitions: FACTS.partitions,
-      object: { key: 'k', bytes: 9, crc32: 0xffff_ffff, cells: 4, products: 2 },
+      object: { key: 'shop%2Fctr/objects/3/1700000011000-0a1b2c3d-7.ctr', bytes: 9, crc32: 0xffff_ffff, cells: 4, products: 2 },
     },
     { task: 4, published: null, partitions: [], object: null },
   ],
@@ -81,6 +81,17 @@ describe('a manifest', () => {
     [sealed({ ...MANIFEST, id: 'x' }), 'id: '],
     [sealed({ ...MANIFEST, tasks: [{ ...MANIFEST.tasks[0], published: 0.5 }] }), 'tasks.0.published: '],
     [sealed({ ...MANIFEST, tasks: [MANIFEST.tasks[1], MANIFEST.tasks[1]] }), 'it has a task twice'],
+    ...['k', '/etc/passwd', 'shop%2Fctr/objects/../../x', 'shop%2Fctr/objects//x', 'shop%2Fctr/objects/3/a b', 'other/objects/3/x.ctr'].map(
+      (key): [Uint8Array, string] => {
+        const [task] = MANIFEST.tasks
+        return [
+          sealed({ ...MANIFEST, tasks: [{ ...task, object: { ...task!.object, key } }] }),
+          'the key of task 3 is not that of an object',
+        ]
+      },
+    ),
+    [sealed({ ...MANIFEST, savepoint: '' }), 'savepoint: '],
+    [sealed({ ...MANIFEST, group: '' }), 'group: '],
     [sealed([1]), 'it is not JSON'],
     [Buffer.from('{}'), 'its end is missing or is no checksum'],
     [new Uint8Array(0), 'its end is missing or is no checksum'],
@@ -145,13 +156,14 @@ describe('a listing', () => {
     expect(manifests[0]).toMatchObject({ key: manifestKey(at(4000)), bytes: encodeManifest(at(4000)).length })
     expect(unreadable.map(({ key }) => key)).toEqual([misplaced, broken])
     expect(unreadable[0]?.reason.message).toBe(`${misplaced}: it is the manifest of ${manifestKey(at(1000))}`)
-    expect(await listManifests(store, 'nobody')).toEqual({ manifests: [], unreadable: [] })
+    expect(await listManifests(store, 'nobody')).toEqual({ manifests: [], unreadable: [], isTorn: false })
   })
 
   test('does not mind a manifest that is removed meanwhile', async () => {
     const store = memoryStore()
     await store.put(manifestKey(MANIFEST), encodeManifest(MANIFEST))
-    expect(await listManifests({ ...store, get: async () => undefined }, MANIFEST.group)).toEqual({ manifests: [], unreadable: [] })
+    const found = await listManifests({ ...store, get: async () => undefined }, MANIFEST.group)
+    expect(found).toEqual({ manifests: [], unreadable: [], isTorn: true })
   })
 
   test("passes over files that are nobody's manifest", async () => {

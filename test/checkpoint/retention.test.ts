@@ -45,6 +45,7 @@ function manifest(minute: number, tasks: Readonly<Record<number, number | null>>
 const listing = (manifests: StoredManifest[], unreadable: string[] = []): ManifestListing => ({
   manifests: manifests.toSorted((a, b) => b.manifest.createdAt - a.manifest.createdAt),
   unreadable: unreadable.map((key) => ({ key, reason: new CtrError('CTR_CHECKPOINT_CORRUPT', key) })),
+  isTorn: false,
 })
 
 const decide = (found: ManifestListing, objects: string[], retain = 2, own?: OwnCheckpoints) => {
@@ -140,7 +141,14 @@ describe("a writer's own objects that nothing refers to", () => {
     const own = { writerId: '0000000a', number: 2 }
     expect(decide(listing([]), young, 2, own)).toEqual([])
     const objects = [999, 998, 997].map((minute) => ({ key: object(1, minute), bytes: 1 }))
-    expect(expired(listing([manifest(999, { 1: 999 })]), objects, 2, ms(NOW), own).loose).toEqual(new Set([object(1, 998), object(1, 997)]))
+    const all = { writerId: '00000000', number: 1 }
+    expect(expired(listing([manifest(999, { 1: 999 })]), objects, 2, ms(NOW), all).loose).toEqual(new Set([object(1, 998), object(1, 997)]))
+  })
+
+  test('are not loose while their own manifest is on its way', () => {
+    const objects = young.map((key) => ({ key, bytes: 1 }))
+    const { loose } = expired(listing([]), objects, 2, ms(NOW), { writerId: '0000000a', number: 2 })
+    expect(loose).toEqual(new Set([numbered(1), numbered(2)]))
   })
 
   test('stay while a manifest refers to them, also for the pass in which that goes', () => {
@@ -209,4 +217,22 @@ test('the furthest checkpoint of a task stays, though a clock that is behind mak
   }
   const found = listing([at(900, 10), at(901, 20), at(902, 30), at(500, 40), at(499, 39)])
   expect(decide(found, [])).toEqual([checkpoint(900), checkpoint(499)])
+})
+
+test('nothing goes while a manifest that was listed is gone when it is read: another may have come in its place', async () => {
+  const store = memoryStore()
+  const before = manifest(1, { 1: 1 })
+  await store.put(object(1, 1), new Uint8Array(1))
+  await store.put(before.key, encodeManifest(before.manifest))
+  const after = manifest(2, { 1: 1 })
+  const replacing = {
+    ...store,
+    async get(key: string) {
+      await store.put(after.key, encodeManifest(after.manifest))
+      await store.remove([before.key])
+      return await store.get(key)
+    },
+  }
+  expect(await removeExpired(replacing, 'g', 1, ms(NOW))).toMatchObject({ manifests: [], objects: [] })
+  expect([...store.objects.keys()].toSorted()).toEqual([after.key, object(1, 1)].toSorted())
 })

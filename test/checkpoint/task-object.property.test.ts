@@ -36,6 +36,26 @@ const shards: fc.Arbitrary<PlainShard[]> = fc
     ),
   )
 
+/** The same of windows that overlap: what a window has counted may be corrections of some that were missed, by the drawn numbers. */
+const overlapping: fc.Arbitrary<PlainShard[]> = fc
+  .tuple(shards, fc.array(fc.nat(3), { minLength: 1, maxLength: 20 }), fc.nat(50_000))
+  .map(([plain, missed, emittedUpTo]) => {
+    let next = 0
+    return plain.map((shard) => ({
+      ...shard,
+      emittedUpTo,
+      panes: shard.panes.map((pane) => {
+        const groups = new Map<number, [string, readonly [number, number]][]>()
+        for (const [name, pair] of Object.entries(pane.cells)) {
+          const number = missed[next++ % missed.length]!
+          if (number > 0 && pair[0] + pair[1] > 0) groups.set(number, [...(groups.get(number) ?? []), [name, pair]])
+        }
+        const corrections = Object.fromEntries([...groups].map(([number, cells]) => [number, Object.fromEntries(cells)]))
+        return groups.size === 0 ? pane : { ...pane, corrections }
+      }),
+    }))
+  })
+
 const encode = (plain: readonly PlainShard[]) =>
   encodeTask(
     FACTS,
@@ -56,9 +76,30 @@ function naive(plain: readonly PlainShard[]) {
       emitted: same.every(({ emitted }) => emitted),
       total: Object.values(cells).reduce((sum, [a, b]) => sum + a + b, 0),
       cells,
+      ...naiveCorrections(same),
     }
   })
 }
+
+function naiveCorrections(panes: readonly PlainShard['panes'][number][]): Pick<PlainShard['panes'][number], 'corrections'> {
+  const all = panes.flatMap(({ corrections = {} }) => Object.entries(corrections))
+  const groups = [...new Set(all.map(([missed]) => missed))].map((missed) => {
+    return [missed, Object.assign({}, ...all.filter(([other]) => other === missed).map(([, cells]) => cells))] as const
+  })
+  return groups.length === 0 ? {} : { corrections: Object.fromEntries(groups) }
+}
+
+test('corrections come back too, and up to where all shards with a window had written them', () => {
+  fc.assert(
+    fc.property(overlapping, (plain) => {
+      const encoded = encode(plain)
+      const task = decodeTask(encoded.bytes, { ...encoded, key: 'k', bytes: encoded.bytes.length })
+      expect(plainPanes(task)).toEqual(naive(plain))
+      expect(task.emittedUpTo).toBe(plain.find(({ panes }) => panes.length > 0)?.emittedUpTo)
+    }),
+    { numRuns: 400 },
+  )
+})
 
 test('what was written comes back, merged as a naive twin merges it', () => {
   fc.assert(
@@ -81,6 +122,15 @@ const SAMPLE: PlainShard[] = [
   { products: ['c'], panes: [{ start: 0, end: 10_000, dirty: false, emitted: true, cells: { c: [70_000, 1] } }] },
 ]
 
+const SAMPLES: readonly PlainShard[][] = [
+  SAMPLE,
+  SAMPLE.map((shard, i) => ({
+    ...shard,
+    emittedUpTo: 9_000 + i,
+    panes: shard.panes.map((pane) => ({ ...pane, corrections: { 1: pane.cells, 7: pane.cells } })),
+  })),
+]
+
 /** undefined when refused as it should be; anything else thrown fails the test. */
 function read(bytes: Uint8Array): unknown {
   try {
@@ -92,8 +142,8 @@ function read(bytes: Uint8Array): unknown {
   }
 }
 
-test('every byte counts: one bit changed anywhere, or cut off anywhere, and the object is refused', () => {
-  const { bytes } = encode(SAMPLE)
+test.each(SAMPLES)('every byte counts: one bit changed anywhere, or cut off anywhere, and the object is refused', (...sample) => {
+  const { bytes } = encode(sample)
   for (let at = 0; at < bytes.length; at++) {
     for (let bit = 0; bit < 8; bit++) {
       const changed = Uint8Array.from(bytes)
@@ -105,8 +155,8 @@ test('every byte counts: one bit changed anywhere, or cut off anywhere, and the 
   expect(read(Buffer.concat([bytes, Buffer.alloc(1)]))).toBeUndefined()
 })
 
-test('bytes changed, cut out or put in at random are refused', () => {
-  const { bytes } = encode(SAMPLE)
+test.each(SAMPLES)('bytes changed, cut out or put in at random are refused', (...sample) => {
+  const { bytes } = encode(sample)
   const edit = fc.record({ at: fc.nat(bytes.length), drop: fc.nat(40), put: fc.uint8Array({ maxLength: 40 }) })
   fc.assert(
     fc.property(fc.array(edit, { minLength: 1, maxLength: 4 }), (edits) => {
@@ -140,23 +190,27 @@ function reseal(bytes: Uint8Array): Uint8Array {
   return out
 }
 
-test('nonsense with right checksums is refused or makes sense, and never crashes or takes memory it does not fill', () => {
-  const { bytes } = encode(SAMPLE)
-  const first = 16 + 5 * 16
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.integer({ min: first, max: bytes.length - 1 }), fc.nat(255)), { minLength: 1, maxLength: 4 }),
-      (edits) => {
-        const damaged = Uint8Array.from(bytes)
-        for (const [at, value] of edits) damaged[at] = value
-        const task = read(reseal(damaged)) as ReturnType<typeof decodeTask> | undefined
-        for (const pane of task?.panes ?? []) {
-          expect(pane.end).toBeGreaterThan(pane.start)
-          expect(pane.total).toBe([...pane.impressions, ...pane.clicks].reduce((sum, value) => sum + value, 0))
-          expect(Math.max(-1, ...pane.products)).toBeLessThan(task?.products.count ?? 0)
-        }
-      },
-    ),
-    { numRuns: 3000 },
-  )
-})
+test.each(SAMPLES)(
+  'nonsense with right checksums is refused or makes sense, and never crashes or takes memory it does not fill',
+  (...sample) => {
+    const { bytes } = encode(sample)
+    const first = 16 + Buffer.from(bytes).readUInt32LE(8) * 16
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: first, max: bytes.length - 1 }), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        (edits) => {
+          const damaged = Uint8Array.from(bytes)
+          for (const [at, value] of edits) damaged[at] = value
+          const task = read(reseal(damaged)) as ReturnType<typeof decodeTask> | undefined
+          for (const pane of task?.panes ?? []) {
+            expect(pane.end).toBeGreaterThan(pane.start)
+            expect(pane.total).toBe([...pane.impressions, ...pane.clicks].reduce((sum, value) => sum + value, 0))
+            for (const { products } of [pane, ...(pane.corrections ?? [])])
+              expect(Math.max(-1, ...products)).toBeLessThan(task?.products.count ?? 0)
+          }
+        },
+      ),
+      { numRuns: 3000 },
+    )
+  },
+)

@@ -4,11 +4,15 @@ import {
   countArgument,
   durationArgument,
   expandKeys,
+  isBareKey,
+  patienceArgument,
   positiveArgument,
   shareArgument,
   sizeArgument,
   timeArgument,
 } from '../../src/cli/arguments.ts'
+import { createProgram } from '../../src/cli/program.ts'
+import { KEYS } from '../../src/config/catalog.ts'
 
 test.each([
   ['0', 0],
@@ -30,11 +34,24 @@ test('0 is not positive, 1 is', () => {
   expect(positiveArgument('1')).toBe(1)
 })
 
+test('a time to wait is from 1 ms to a day', () => {
+  for (const text of ['0', '0s', '86400001ms', '25d'])
+    expect(() => patienceArgument(text)).toThrow('at least 1ms and at most 1d, such as 10m')
+  expect([patienceArgument('1ms'), patienceArgument('1d')]).toEqual([1, 86_400_000])
+  expect(() => patienceArgument('soon')).toThrow('Write a duration such as')
+})
+
 test('durations, sizes, shares and times are read with their units', () => {
   expect(durationArgument('60s')).toBe(60_000)
   expect(sizeArgument('64KiB')).toBe(65_536)
   expect([shareArgument('5%'), shareArgument('0.05'), shareArgument('0'), shareArgument('100%')]).toEqual([0.05, 0.05, 0, 1])
   expect([timeArgument('2025-01-31T12:00:00Z'), timeArgument('1738324800000')]).toEqual([1_738_324_800_000, 1_738_324_800_000])
+})
+
+test('a number that may mean two things is refused with both', () => {
+  expect(() => durationArgument('5')).toThrow('It has no unit. Write 5s or 5ms.')
+  expect(durationArgument('0')).toBe(0)
+  expect(() => timeArgument('1738324800')).toThrow(/^Write 2025-01-31T12:00:00Z, if it is seconds/)
 })
 
 test('a wrong one says how to write it', () => {
@@ -48,19 +65,34 @@ test('a repeated option gathers its values in order', () => {
   expect(collect('b', collect('a'))).toEqual(['a', 'b'])
 })
 
-test('a configuration key may be an option of its own', () => {
-  expect(expandKeys(['run', '--log.pretty', '--kafka.brokers=a:1,b:2', '--window.size=1m'])).toEqual([
-    'run',
-    '--set',
-    'log.pretty=true',
-    '--set',
-    'kafka.brokers=a:1,b:2',
-    '--set',
-    'window.size=1m',
-  ])
+const takesValue = (key: string) => key !== 'log.pretty' && key !== 'windw.size'
+
+test.each([
+  ['--log.pretty', ['--set', '--log.pretty=true']],
+  ['--kafka.brokers=a:1,b:2', ['--set', '--kafka.brokers=a:1,b:2']],
+  ['--checkpoint.s3.region=x', ['--set', '--checkpoint.s3.region=x']],
+  ['--tenant=x', ['--set', '--tenant=x']],
+  ['--tenant x', ['--set', '--tenant=x']],
+  ['--window.size 1m check', ['--set', '--window.size=1m', 'check']],
+  ['--window.size', ['--set', '--window.size']],
+  ['--window.size --until-end', ['--set', '--window.size', '--until-end']],
+  ['--log.pretty check', ['--set', '--log.pretty=true', 'check']],
+  ['--windw.size check', ['--set', '--windw.size=true', 'check']],
+])('a configuration key may be an option of its own: %s', (words, expanded) => {
+  expect(expandKeys(['run', ...words.split(' ')], takesValue)).toEqual(['run', ...expanded])
 })
 
 test('other options, and everything after --, are left alone', () => {
-  const words = ['run', '--until-end', '--config', 'a.b', '--rate=1.5', '--', '--log.pretty']
-  expect(expandKeys(words)).toEqual(words)
+  const words = ['run', '--until-end', '--config', 'a.b', '--rate=1.5', '--', '--log.pretty', '--tenant=x']
+  expect(expandKeys(words, takesValue)).toEqual(words)
+  const again = ['run', '--set', '--window.size=1m', '-s', '--tenant=x']
+  expect(expandKeys(again, takesValue)).toEqual(again)
+  expect(words.filter(isBareKey)).toEqual(['--log.pretty'])
+})
+
+test('keys without a section are options too, and no verb has one of their names', () => {
+  const names = KEYS.flatMap(({ path, field }) => (field !== undefined && !path.includes('.') ? [path] : []))
+  expect(names.filter((name) => !isBareKey(`--${name}`))).toEqual([])
+  const own = createProgram(() => {}).commands.flatMap(({ options }) => options.map(({ long }) => long))
+  expect(own.filter((long) => isBareKey(long ?? ''))).toEqual([])
 })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { fit } from '../../src/cli/columns.ts'
 import { renderTable } from '../../src/cli/table.ts'
+import { fit } from '../../src/columns.ts'
 import { formatBytes, formatCount, formatRatio, formatSpan, formatTime } from '../../src/text.ts'
 
 const anyText = fc.array(fc.integer({ min: 0, max: 0xd7ff }), { maxLength: 40 }).map((codes) => String.fromCodePoint(...codes))

@@ -1,6 +1,6 @@
 /** bin/ctr.js as a user starts it: with this Node, and with an older one that hands over to the pinned Node. */
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
@@ -17,6 +17,7 @@ function oldNodeLauncher(entry: string): string {
   symlinkSync(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(root, 'node_modules'))
   writeFileSync(join(root, 'src', 'main.ts'), entry)
   writeFileSync(join(root, 'bin', 'ctr.js'), text)
+  copyFileSync(join(dirname(bin), 'own-folder.js'), join(root, 'bin', 'own-folder.js'))
   return join(root, 'bin', 'ctr.js')
 }
 

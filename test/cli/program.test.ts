@@ -18,7 +18,30 @@ async function run(...words: string[]) {
   }
 }
 
-const VERBS = ['run', 'replay', 'demo', 'load', 'query', 'schema', 'config', 'checkpoint', 'savepoint', 'selftest']
+const VERBS = [
+  'init',
+  'run',
+  'replay',
+  'demo',
+  'load',
+  'query',
+  'schema',
+  'compare',
+  'config',
+  'tap',
+  'test',
+  'doctor',
+  'plan',
+  'explain',
+  'checkpoint',
+  'savepoint',
+  'letters',
+  'selftest',
+  'token',
+  'ui',
+  'top',
+  'completion',
+]
 
 test('the program has its verbs', () => {
   expect(createProgram(() => {}).commands.map((command) => command.name())).toEqual(VERBS)
@@ -49,10 +72,10 @@ test.each([
   [['rn'], 'Did you mean run?'],
   [['run', '--frob'], "unknown option '--frob'"],
   [['replay'], "missing required argument 'file'"],
-  [['query'], "missing required argument 'sql'"],
+  [['completion', 'tcsh'], 'Allowed choices are bash, zsh, fish'],
   [['query', 'a', 'b'], 'too many arguments'],
-  [['config', 'chek'], 'Allowed choices are check, print, schema'],
-  [['schema', 'drop'], 'Allowed choices are print, apply'],
+  [['config', 'chek'], 'Allowed choices are check, print, diff, schema'],
+  [['schema', 'drop'], 'Allowed choices are print, plan, diff, apply, refresh'],
   [['checkpoint'], 'Usage: ctr checkpoint'],
   [['checkpoint', 'lst'], 'Did you mean list?'],
   [['checkpoint', 'diff', 'latest'], "missing required argument 'b'"],

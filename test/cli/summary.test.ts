@@ -7,7 +7,7 @@ const stats = someStats({
   topics: [{ topic: 'events', events: 1_000_000 }],
   impressions: 760_000,
   clicks: 190_000,
-  terms: { counted: 950_000, late: 30_000, invalid: 20_000 },
+  terms: { counted: 950_000, late: 30_000, invalid: 20_000, ignored: 0 },
   invalid: [
     { reason: 'NOT_JSON', count: 5000 },
     { reason: 'EMPTY', count: 0 },
@@ -23,8 +23,9 @@ test('the summary tells the rate, what became of the events, and what to try nex
     '  counted              950,000   760,000 impressions, 190,000 clicks, CTR 25.00 %',
     '  late                  30,000',
     '  invalid               20,000   TIME 15,000, NOT_JSON 5,000',
+    '  ignored                    0',
     '  rows written           6,000',
-    '  ledger                 exact   read = counted + late + invalid in every partition',
+    '  ledger                 exact   read = counted + late + invalid + ignored in every partition',
     '',
     'Try next:',
     '  npx ctr query "SELECT 1"',
@@ -36,7 +37,7 @@ test('a ledger that does not add up names the partition', () => {
     ...stats,
     partitions: [somePartition(), somePartition({ topic: 'a', partition: 3, read: 10, counted: 7, late: 1, invalid: 1 })],
   }
-  expect(renderSummary(wrong, { elapsedMs: 1, colours: false }).at(-1)).toBe('  ledger                 WRONG   a/3: 10 != 7 + 1 + 1')
+  expect(renderSummary(wrong, { elapsedMs: 1, colours: false }).at(-1)).toBe('  ledger                 WRONG   a/3: 10 != 7 + 1 + 1 + 0')
 })
 
 test('rows that ClickHouse refused are mentioned when there were any', () => {

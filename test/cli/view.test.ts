@@ -12,7 +12,7 @@ const stats = someStats({
   ],
   impressions: 150_000,
   clicks: 7500,
-  terms: { counted: 157_500, late: 1203, invalid: 412 },
+  terms: { counted: 157_500, late: 1203, invalid: 412, ignored: 0 },
   invalid: [
     { reason: 'TIME', count: 200 },
     { reason: 'PRODUCT', count: 212 },
@@ -40,6 +40,7 @@ test('the view shows rate, watermark, lag, late, invalid, rows and the top produ
     ' events/s  100,000         watermark 11:59:59        rows      3,400',
     ' events    200,000         behind    5.2 s           late      1,203',
     ' CTR       5.00 %          lag       42              invalid   412',
+    '                                                     ignored   0',
     '',
     ' top products                                 impressions       clicks       CTR',
     ' p-0001                                            12,345          617    5.00 %',
@@ -86,7 +87,8 @@ test('a product id can not write to the terminal', () => {
 
 test('a line for logs holds the same figures', () => {
   expect(renderLine({ stats, at: NOW }, earlier)).toBe(
-    '2025-01-31T12:00:05Z running: 100,000 events/s, 200,000 events, watermark 11:59:59, lag 42, late 1,203, invalid 412, rows 3,400',
+    '2025-01-31T12:00:05Z running: 100,000 events/s, 200,000 events, watermark 11:59:59, lag 42, ' +
+      'late 1,203, invalid 412, ignored 0, rows 3,400',
   )
   expect(renderLine({ stats: someStats({ notReady: ['no broker'] }), at: NOW }, undefined)).toContain('no watermark yet')
 })

@@ -43,6 +43,10 @@ test.each([
   expect(explained.message).not.toContain('secret')
 })
 
+test('a full disk is told with what to do', () => {
+  expect(explainClickHouse(refusal(243, 'NOT_ENOUGH_SPACE'), endpoint).message).toMatch(/243 NOT_ENOUGH_SPACE.*make room there$/)
+})
+
 test('what is explained already stays as it is', () => {
   const error = new CtrError('CTR_CONFIG', 'x')
   expect(explainClickHouse(error, endpoint)).toBe(error)

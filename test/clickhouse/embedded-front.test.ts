@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type EmbeddedClickHouse, explain, openEmbedded } from '../../src/clickhouse/embedded-front.ts'
-import type { FrontAddress } from '../../src/clickhouse/front-child.ts'
+import { type EmbeddedClickHouse, type EmbeddedOptions, explain, openEmbedded } from '../../src/clickhouse/embedded-front.ts'
+import type { FrontAddress } from '../../src/clickhouse/front-address.ts'
 import { sleep } from '../../src/clock.ts'
 import { gone, silent } from '../../workshop/clickhouse.ts'
+import { askFront, frontFile } from '../support/ask-front.ts'
 import { until } from '../support/sink-run.ts'
 
 let directory: string
@@ -25,35 +24,35 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-async function open(path = directory, lingerMs = 0): Promise<EmbeddedClickHouse> {
-  const front = await openEmbedded(path, silent, { lingerMs })
+async function open(path = directory, lingerMs = 0, onMoved: EmbeddedOptions['onMoved'] = () => undefined): Promise<EmbeddedClickHouse> {
+  const front = await openEmbedded(path, silent, { lingerMs, onMoved })
   fronts.push(front)
   return front
 }
 
-function address(path = directory): FrontAddress | undefined {
-  return existsSync(join(path, 'front.json')) ? (JSON.parse(readFileSync(join(path, 'front.json'), 'utf8')) as FrontAddress) : undefined
-}
-
-async function ask(front: FrontAddress, sql: string): Promise<string> {
-  const auth = Buffer.from(`${front.username}:${front.password}`).toString('base64')
-  const response = await fetch(front.url, { method: 'POST', body: sql, headers: { Authorization: `Basic ${auth}` } })
-  return response.text()
-}
+const address = (path = directory) => frontFile(path)
+const ask = askFront
 
 const CREATE = 'CREATE TABLE IF NOT EXISTS kept (n UInt32) ENGINE = MergeTree ORDER BY n'
 
-test('opens listen on the loopback only, and keep the password from other users', async () => {
+test('a front listens on a socket in a folder of its user alone, and every start has a password of its own', async () => {
   const front = await open()
-  expect(front.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+  expect(statSync(front.socketPath).isSocket()).toBe(true)
+  expect(statSync(dirname(front.socketPath)).mode & 0o777).toBe(0o700)
+  expect(statSync(directory).mode & 0o777).toBe(0o700)
   expect(statSync(join(directory, 'front.json')).mode & 0o777).toBe(0o600)
-  expect(address()).toEqual({ url: front.url, username: front.username, password: front.password, pid: front.pid })
+  const { username, password, pid } = front
+  expect(address()).toEqual({ socketPath: relative(directory, front.socketPath), username, password, pid })
+  front.close()
+  await gone(front.pid)
+  expect(existsSync(dirname(front.socketPath))).toBe(false)
+  expect((await open()).password).not.toBe(password)
 })
 
 test('a second open attaches to the same front, and the front stays until the last one closes', async () => {
   const first = await open()
   const second = await open()
-  expect([second.url, second.pid]).toEqual([first.url, first.pid])
+  expect([second.socketPath, second.pid]).toEqual([first.socketPath, first.pid])
   first.close()
   await sleep(500)
   expect(await ask(second, 'SELECT 1')).toBe('1\n')
@@ -78,18 +77,19 @@ test('what was written is there when the directory is opened again', async () =>
   expect(again.pid).not.toBe(first.pid)
 })
 
-test('a front that is killed comes back at the same address with what it had acknowledged', async () => {
-  const front = await open()
+test('a front that is killed comes back with what it had acknowledged, and tells its new address', async () => {
+  let moved: FrontAddress | undefined
+  const front = await open(directory, 0, (address) => {
+    moved = address
+  })
   await ask(front, CREATE)
   await ask(front, 'INSERT INTO kept VALUES (5)')
   process.kill(front.pid, 'SIGKILL')
-  await gone(front.pid)
-  await until(() =>
-    ask(front, 'SELECT sum(n) FROM kept')
-      .then((text) => text === '5\n')
-      .catch(() => false),
-  )
-  expect(address()?.pid).not.toBe(front.pid)
+  await until(() => moved !== undefined)
+  expect(await ask(moved!, 'SELECT sum(n) FROM kept')).toBe('5\n')
+  expect(moved!.pid).not.toBe(front.pid)
+  expect(moved!.password).not.toBe(front.password)
+  expect(readdirSync(directory).filter((name) => name.startsWith('front-'))).toEqual([basename(dirname(moved!.socketPath))])
 })
 
 test('a process that is killed gives its lease back', async () => {
@@ -106,23 +106,25 @@ test('a process that is killed gives its lease back', async () => {
   await gone(pid)
 })
 
-test('an address left by a front that died, and now somebody else’s, is not believed', async () => {
-  const stranger = createServer((_, response) => void response.end('hello'))
-  await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
-  const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
-  writeFileSync(join(directory, 'front.json'), JSON.stringify({ url, username: 'default', password: 'old', pid: 1 }))
-  const front = await open()
-  expect(front.url).not.toBe(url)
-  expect(await ask(front, 'SELECT 1')).toBe('1\n')
-  stranger.close()
-})
-
 test('a directory whose name is a pattern to the engine takes inserts all the same', async () => {
   const odd = join(directory, 'we{i,r}d *[x]?')
   const front = await open(odd)
   await ask(front, CREATE)
   expect(await ask(front, 'INSERT INTO kept VALUES (9)')).toBe('')
   expect(await ask(front, 'SELECT n FROM kept')).toBe('9\n')
+})
+
+test('a directory whose path is too long for a socket is served all the same', async () => {
+  const long = join(directory, 'long-'.repeat(40))
+  const front = await open(long)
+  expect(dirname(dirname(front.socketPath))).toBe(tmpdir())
+  expect(statSync(dirname(front.socketPath)).mode & 0o777).toBe(0o700)
+  expect(await ask(await open(long), 'SELECT 1')).toBe('1\n')
+  process.kill(front.pid, 'SIGKILL')
+  await gone(front.pid)
+  const again = await open(long)
+  expect(await ask(again, 'SELECT 1')).toBe('1\n')
+  expect(existsSync(dirname(front.socketPath))).toBe(false)
 })
 
 test('a directory that can’t be made is one clear error', async () => {
@@ -136,6 +138,8 @@ test('a directory that can’t be made is one clear error', async () => {
 test('a directory that another engine holds is one clear error', async () => {
   const holder = await open()
   rmSync(join(directory, 'front.json'))
+  // The engine's own lock, which an engine that closes removes by its path.
+  rmSync(join(directory, 'data', 'status'))
   await expect(openEmbedded(directory, silent, { heldTimeoutMs: 500 })).rejects.toMatchObject({
     code: 'CTR_CLICKHOUSE_EMBEDDED',
     message: expect.stringMatching(/is in use by another process that doesn't answer; end that process/),
@@ -143,22 +147,27 @@ test('a directory that another engine holds is one clear error', async () => {
   holder.close()
 })
 
-test('without the engine’s package an open fails with one clear error that says what to install', async () => {
+test('without the engine’s package, and without npm to fetch it, an open fails with what to install', async () => {
   const hook = `import { registerHooks } from 'node:module'
     registerHooks({ resolve(name, context, next) {
       if (name === 'chdb') throw Object.assign(new Error("Cannot find package 'chdb'"), { code: 'ERR_MODULE_NOT_FOUND' })
       return next(name, context)
     } })`
-  const before = process.env.NODE_OPTIONS
+  const { NODE_OPTIONS, PATH, XDG_CACHE_HOME } = process.env
   process.env.NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(hook)}`
+  process.env.PATH = ''
+  process.env.XDG_CACHE_HOME = join(directory, 'cache')
   try {
-    await expect(openEmbedded(directory, silent)).rejects.toMatchObject({
+    await expect(openEmbedded(join(directory, 'data'), silent)).rejects.toMatchObject({
       code: 'CTR_CLICKHOUSE_EMBEDDED',
-      message: expect.stringMatching(/^clickhouse\.embedded: the engine is not installed .*`npm i chdb`/),
+      message: expect.stringMatching(/^clickhouse\.embedded: the engine is not installed .* \(there is no npm\); run npm i chdb/),
     })
+    expect(readdirSync(join(directory, 'cache/ctr-engine/embedded'))).toEqual([])
   } finally {
-    if (before === undefined) delete process.env.NODE_OPTIONS
-    else process.env.NODE_OPTIONS = before
+    for (const [name, value] of Object.entries({ NODE_OPTIONS, PATH, XDG_CACHE_HOME })) {
+      if (value === undefined) delete process.env[name]
+      else process.env[name] = value
+    }
   }
 })
 
@@ -167,6 +176,14 @@ test('a missing package is told in one line', () => {
   expect(error.message).toBe(
     "clickhouse.embedded: the engine is not installed (Cannot find package 'chdb'); " +
       "run `npm i chdb`, or give a server's address with clickhouse.url",
+  )
+})
+
+test('of one that was fetched and does not load, its folder is to go and not the data', () => {
+  const error = explain('/data', { kind: 'failed', reason: 'fetched', message: '/cache/chdb-3.4.0: no library\nstack' })
+  expect(error.message).toBe(
+    "clickhouse.embedded: the engine that was fetched can't be loaded from its folder (/cache/chdb-3.4.0: no library); " +
+      "remove that folder, and the next start fetches it again; or give a server's address with clickhouse.url",
   )
 })
 

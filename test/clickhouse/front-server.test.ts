@@ -65,6 +65,31 @@ test('settings, the database and parameters hold for one request only', async ()
   expect((await post({ no_such_setting: '1' }, 'SELECT 1')).headers.get('x-clickhouse-exception-code')).toBe('115')
 })
 
+test('what a statement sets or makes for itself is not found by the next one of the same session', async () => {
+  const session = { max_block_size: '1234', database: 'd' }
+  const asked = "SELECT getSetting('max_threads') = 1, getSetting('max_block_size'), currentDatabase()"
+  const own = '0\t1234\td\n'
+  expect(await ask(asked, session)).toBe(own)
+  expect(await ask(`${asked} SETTINGS max_threads = 1`, session)).toBe('1\t1234\td\n')
+  expect(await ask(asked, session)).toBe(own)
+  for (const sql of ['SET max_threads = 1', 'USE default', '/* mine */ SET max_threads = 1']) {
+    expect((await post(session, sql)).status).toBe(200)
+    expect(await ask(asked, session)).toBe(own)
+  }
+  expect((await post(session, 'CREATE TEMPORARY TABLE mine (a UInt8)')).status).toBe(200)
+  expect((await post(session, 'SELECT * FROM mine')).status).toBe(404)
+  expect(await ask('SELECT {x:String}', { ...session, param_x: 'a' })).toBe('a\n')
+  expect((await post(session, 'SELECT {x:String}')).status).toBe(400)
+  expect((await post(session, 'SELECT throwIf(number = 3) FROM numbers(10)')).status).toBe(500)
+  expect(await ask(asked, session)).toBe(own)
+})
+
+test('many at once, of sessions that are more than are kept, all have their own', async () => {
+  const sessions = Array.from({ length: 60 }, (_, i) => String(1000 + (i % 20)))
+  const answers = await Promise.all(sessions.map((size) => ask("SELECT getSetting('max_block_size')", { max_block_size: size })))
+  expect(answers).toEqual(sessions.map((size) => `${size}\n`))
+})
+
 test('binary answers are not touched', async () => {
   const { bytes } = await post({ default_format: 'RowBinary' }, 'SELECT toUInt8(number) FROM numbers(256)')
   expect([...bytes]).toEqual(Array.from({ length: 256 }, (_, i) => i))

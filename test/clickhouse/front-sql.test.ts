@@ -1,5 +1,14 @@
 import { expect, test } from 'vitest'
-import { exceptionCode, insertFromFile, isPlainPath, settingsStatement, splitInsert, statusOf } from '../../src/clickhouse/front-sql.ts'
+import {
+  exceptionCode,
+  insertFromFile,
+  isPlainPath,
+  reachesFiles,
+  settingsStatement,
+  splitInsert,
+  statementsOf,
+  statusOf,
+} from '../../src/clickhouse/front-sql.ts'
 
 test.each([
   ['INSERT INTO t FORMAT CSV', { head: 'INSERT INTO t', settings: '', format: 'CSV', data: '' }],
@@ -48,4 +57,55 @@ test('codes and statuses follow ClickHouse', () => {
   expect(exceptionCode('Code: 60. DB::Exception: x')).toBe(60)
   expect(exceptionCode('boom')).toBe(1002)
   expect([194, 516, 497, 60, 81, 62, 27, 159, 48, 241, 1002].map(statusOf)).toEqual([401, 403, 403, 404, 404, 400, 400, 408, 501, 500, 500])
+})
+
+test.each([
+  ["SELECT 1 into\toutfile 'x'", 'into\toutfile'],
+  ["INSERT INTO t FROM INFILE 'x' FORMAT CSV", 'FROM INFILE'],
+  ["SELECT file ('x')", 'file ('],
+  ["SELECT `file`('x')", 'file('],
+  ['SELECT "file"(\'x\')', 'file('],
+  ["SELECT file/**/('x')", 'file ('],
+  ["SELECT 'it\\'s', file('x')", 'file('],
+  ["SELECT 'a''b', file('x')", 'file('],
+  ["SELECT 1 # '\nINTO OUTFILE 'x' -- '", 'INTO OUTFILE'],
+  ["SELECT 1 #! '\nINTO OUTFILE 'x' -- '", 'INTO OUTFILE'],
+  ["SELECT ‘ ' ’ INTO OUTFILE 'x' -- '", 'INTO OUTFILE'],
+  ['SELECT 1 INTO OUTFILE ‘x’', 'INTO OUTFILE'],
+  ['SELECT * FROM “file”(‘x’)', 'file('],
+  ["SELECT 1 /* /* */ ' */ INTO OUTFILE 'x' -- '", 'INTO OUTFILE'],
+])('%s reaches files', (sql, found) => {
+  expect(reachesFiles(sql)).toBe(found)
+})
+
+test.each([
+  "SELECT 'file(1)'",
+  'SELECT 1 -- file(1)',
+  'SELECT 1 /* INTO OUTFILE */',
+  'SELECT $x$ file(1) $x$',
+  'SELECT ‘file(1)’, “a file(1)” # file(1)',
+  'SELECT 1 /* /* */ file(1) */ /* file(1)',
+  'SELECT file, outfile FROM infile',
+  'SELECT myfile(1), a.file (1)',
+  'SELECT "a file(1)"',
+])('%s reaches none', (sql) => {
+  expect(reachesFiles(sql)).toBeUndefined()
+})
+
+test.each([
+  ['', []],
+  [' ;; -- a\n;/* ; */ ', []],
+  ['SELECT 1', [1]],
+  ['SELECT 1;', [1]],
+  ['\nSELECT \';\'; SELECT "a;b", `c;`\n;\n-- d; e\n/* f; /* g; */ ; */ SELECT 2', [2, 2, 5]],
+  ['SELECT $a$ ; $a$; SELECT 2', [1, 1]],
+  ["INSERT INTO t VALUES (1, ';'); SELECT 2", [1, 1]],
+  ['INSERT INTO t FORMAT JSONEachRow\n{"a":"x;y"};\n{"b":1}', [1]],
+  ['SELECT 1;\nINSERT INTO t FORMAT CSV\n1;2\n', [1, 2]],
+])('%j has statements that begin in lines %j', (text, lines) => {
+  const found = statementsOf(text)
+  expect(found.map(({ line }) => line)).toEqual(lines)
+  // Nothing but comments and semicolons is lost.
+  const bare = (sql: string) => sql.replaceAll(/--.*|\/\*[\s\S]*\*\/|[;\s]/g, '')
+  expect(bare(found.map(({ sql }) => sql).join(''))).toBe(bare(text))
 })

@@ -15,16 +15,20 @@ test.each([
   ['${not a name}', '${not a name}'],
   ['', ''],
 ])('%j becomes %j', (text, result) => {
-  expect(interpolate(text, env)).toEqual({ text: result, missing: [] })
+  expect(interpolate(text, env)).toMatchObject({ text: result, missing: [] })
 })
 
 test('a variable that is empty counts as unset', () => {
-  expect(interpolate('${EMPTY:x}', env)).toEqual({ text: 'x', missing: [] })
+  expect(interpolate('${EMPTY:x}', env)).toEqual({ text: 'x', found: [], missing: [] })
   expect(interpolate('${EMPTY}', env).missing).toEqual(['EMPTY'])
 })
 
 test('every variable that is not set and has no default is named', () => {
   expect(interpolate('${A}-${HOST}-${B}', env).missing).toEqual(['A', 'B'])
+})
+
+test('every variable that is set is named, also one that has a default', () => {
+  expect(interpolate('${A:1}-${HOST}-${PORT:1}', env).found).toEqual(['HOST', 'PORT'])
 })
 
 test('what a variable holds is not interpolated again', () => {

@@ -46,13 +46,13 @@ describe('what is read', () => {
   })
 
   test('durations become ms and sizes bytes', () => {
-    const config = load('window: { size: 1m }\nkafka: { fetchBytesPerPartition: 64KiB, maxWait: 250 }')
+    const config = load('window: { size: 1m }\nkafka: { fetchBytesPerPartition: 64KiB, maxWait: 250ms }')
     expect([config.window.size, config.kafka.fetchBytesPerPartition, config.kafka.maxWait]).toEqual([60_000, 65_536, 250])
   })
 
   test('a server replaces the embedded ClickHouse, a file the dead-letter topic', () => {
     const config = load('clickhouse: { url: "https://ch:8443" }\ndeadLetter: { file: bad.jsonl }')
-    expect([config.clickhouse.url, config.clickhouse.embedded]).toEqual(['https://ch:8443', undefined])
+    expect([config.clickhouse.url, config.clickhouse.embedded]).toEqual([['https://ch:8443'], undefined])
     expect([config.deadLetter.file, config.deadLetter.topic]).toEqual(['bad.jsonl', undefined])
   })
 
@@ -139,6 +139,15 @@ describe('--set', () => {
     expect(load('tenant: a', ['tenant=']).tenant).toBe('default')
   })
 
+  test('one that was an option of its own is told as that', () => {
+    expect(load('', ['--tenant=x', '--window.size=2m'])).toMatchObject({ tenant: 'x', window: { size: 120_000 } })
+    expect(faults('', ['--window.size=x', '--windw.size=1s', '--window.size'])).toEqual([
+      'windw.size is not a key (--windw.size); did you mean window.size?',
+      '--window.size has no value; write --window.size=value',
+      'window.size is not a duration, got "x" (--window.size); write 500ms, 10s, 5m, 1h',
+    ])
+  })
+
   test('an unknown key and a missing value are faults', () => {
     expect(faults('', ['windw.size=1s', 'window.size'])).toEqual([
       'windw.size is not a key (--set); did you mean window.size?',
@@ -175,7 +184,12 @@ time:
     ['kafka: { group_id: a }', 'kafka.group_id is not a key (line 1); did you mean kafka.groupId?'],
     ['window_size: 1s', 'window_size is not a key (line 1); did you mean window.size?'],
     ['clikhouse: {}', 'clikhouse is not a key (line 1); did you mean clickhouse?'],
-    ['kafka: { topics: [{ name: a, frmt: json }] }', 'kafka.topics[0].frmt is not a key (line 1); did you mean kafka.topics[].format?'],
+    ['kafka: { topics: [{ name: a, frmt: json }] }', 'kafka.topics[0].frmt is not a key (line 1); did you mean kafka.topics[0].format?'],
+    ['size: 10s', 'size is not a key (line 1); did you mean window.size?'],
+    ['file: x', 'file is not a key (line 1); did you mean deadLetter.file or late.file or privacy.keys[].file?'],
+    ['retention: {}', 'retention is not a key (line 1); did you mean clickhouse.retention or deadLetter.retention or late.retention?'],
+    ['clickhouse: { user: x }', 'clickhouse.user is not a key (line 1); did you mean clickhouse.username?'],
+    ['kafka: { securty: {} }', 'kafka.securty is not a key (line 1); did you mean kafka.security?'],
     ['zzzzzz: 1', 'zzzzzz is not a key (line 1); `ctr config print` shows all keys'],
     ['__proto__: { x: 1 }', '__proto__ is not a key (line 1); `ctr config print` shows all keys'],
   ])('%j names the nearest key', (yaml, fault) => {
@@ -184,6 +198,9 @@ time:
 
   test.each([
     ['kafka: 5', 'kafka must be a section (line 1); put its keys below it: brokers, clientId'],
+    ['kafka: { maxWait: 250 }', 'kafka.maxWait has no unit, got 250 (line 1); write 250s or 250ms'],
+    ['time: { maxJump: "5" }', 'time.maxJump has no unit, got "5" (line 1); write 5s or 5ms'],
+    ['time: { oldest: 1738324800 }', 'time.oldest may be seconds or ms, got 1738324800 (line 1); write 2025-01-31T12:00:00Z'],
     ['kafka: { topics: {} }', 'kafka.topics must be a list (line 1); write [a, b]'],
     ['kafka: { topics: [] }', 'kafka.topics is empty (line 1); list at least one'],
     ['kafka: { brokers: "" }', 'kafka.brokers is empty (line 1); list at least one'],

@@ -12,7 +12,7 @@ test('the image starts without any variable, and takes them where they are set',
   const file = path('docker/ctr.yaml')
   expect(loadConfig({ file, env: {} })).toMatchObject({
     http: { host: '0.0.0.0' },
-    clickhouse: { url: 'http://clickhouse:8123', password: '' },
+    clickhouse: { url: ['http://clickhouse:8123'], password: '' },
   })
   const { services } = parse(readFileSync(path('docker/compose.yaml'), 'utf8')) as {
     services: { ctr: { environment: Record<string, string> } }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatDuration, formatSize, parseDuration, parseSize } from '../../src/config/units.ts'
+import { durationsMeant, formatDuration, formatSize, parseDuration, parseSize, timesMeant } from '../../src/config/units.ts'
 
 describe('durations', () => {
   test.each([
@@ -9,12 +9,10 @@ describe('durations', () => {
     ['1.5m', 90_000],
     ['2h', 7_200_000],
     ['1d', 86_400_000],
-    ['250', 250],
     [' 1 s ', 1000],
     ['1.1s', 1100],
     ['0', 0],
     [0, 0],
-    [1500, 1500],
   ])('%j is %d ms', (input, ms) => {
     expect(parseDuration(input)).toBe(ms)
   })
@@ -32,6 +30,8 @@ describe('durations', () => {
     '9'.repeat(20),
     -1,
     1.5,
+    1500,
+    '250',
     Number.NaN,
     true,
     null,
@@ -47,6 +47,31 @@ describe('durations', () => {
 
   test('the largest unit that is exact is used', () => {
     expect([0, 1, 999, 1000, 90_000, 3_600_000, 86_400_000].map(formatDuration)).toEqual(['0ms', '1ms', '999ms', '1s', '90s', '1h', '1d'])
+  })
+})
+
+describe('numbers that may mean two things', () => {
+  test.each([
+    [5, '5s or 5ms'],
+    ['5', '5s or 5ms'],
+    ['1.5', '1.5s'],
+    ['5s', undefined],
+    ['five', undefined],
+    [0, '0s or 0ms'],
+  ])('of %j the durations that may be meant are %s', (input, meant) => {
+    expect(durationsMeant(input)).toBe(meant)
+  })
+
+  test('a time since the epoch of ten digits may be seconds, one of thirteen is ms', () => {
+    const both = '2025-01-31T12:00:00Z, if it is seconds since the epoch, or 1970-01-21T02:52:04.800Z, if it is ms'
+    expect([0, 1, 99_999_999, 1_738_324_800, 100_000_000_000, 1_738_324_800_000].map(timesMeant)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      both,
+      undefined,
+      undefined,
+    ])
   })
 })
 

@@ -1,7 +1,7 @@
 /** Shapes are code made at run time: of what it is made, and what happens where it may not be. */
 import { spawnSync } from 'node:child_process'
 import { expect, test, vi } from 'vitest'
-import { learnShape } from '../../src/format/json-shape.ts'
+import { shapeOf } from '../support/shape-of.ts'
 
 const event = (key: string, id = 'u1') =>
   new TextEncoder().encode(
@@ -17,7 +17,7 @@ function sourceFor(bytes: Uint8Array): string {
     return Plain(...parts) as unknown
   })
   try {
-    expect(learnShape(bytes, 0, bytes.length)).toBeTypeOf('function')
+    expect(shapeOf(bytes)).toBeTypeOf('function')
   } finally {
     vi.unstubAllGlobals()
   }
@@ -40,9 +40,8 @@ test('the code of a shape has no text of the event in it: other keys of the same
 
 test('where code may not be made at run time there is no shape, and no error', () => {
   const script = `
-    import { learnShape } from './src/format/json-shape.ts'
-    const bytes = new TextEncoder().encode(${JSON.stringify(new TextDecoder().decode(event('key')))})
-    console.log(learnShape(bytes, 0, bytes.length))`
+    import { shapeOf } from './test/support/shape-of.ts'
+    console.log(shapeOf(${JSON.stringify(new TextDecoder().decode(event('key')))}))`
   const learn = (...flags: string[]) =>
     spawnSync(process.execPath, [...flags, '--input-type=module', '-e', script], { encoding: 'utf8', timeout: 20_000 }).stdout
   expect(learn()).toBe('[Function: shape]\n')

@@ -13,6 +13,7 @@ const load = (name: string) => readFileSync(new URL(`./checkpoint/${name}`, impo
 const parse = (name: string) => JSON.parse(load(name).toString()) as never
 
 interface Described {
+  readonly emittedUpTo?: number
   readonly facts: typeof FACTS
   readonly shards: readonly PlainShard[]
   readonly panes: readonly (PlainPane & { total: number })[]
@@ -44,9 +45,9 @@ function* numbersOf(bytes: Uint8Array): Generator<bigint> {
   }
 }
 
-function sectionsOf(file: Buffer) {
+function sectionsOf(file: Buffer, version = 1) {
   expect(file.toString('latin1', 0, 4)).toBe('CTRS')
-  expect(file.readUInt16LE(4)).toBe(1)
+  expect(file.readUInt16LE(4)).toBe(version)
   expect(file.readUInt16LE(6)).toBe(0)
   const count = file.readUInt32LE(8)
   const table = file.subarray(16, 16 + 16 * count)
@@ -139,5 +140,58 @@ describe('version 1', () => {
       const name = (object?.cells ?? 0) > 0 ? 'task-v1.ctr' : 'task-v1-empty.ctr'
       expect(decodeTask(load(name), object ?? undefined).facts.partitions).toEqual(manifest.tasks[0]?.partitions)
     }
+  })
+})
+
+/** By pane and windows missed. */
+function correctionsOf(bytes: Buffer, products: readonly string[]) {
+  const numbers = numbersOf(bytes)
+  const next = () => Number(numbers.next().value)
+  const emittedUpTo = next() - 1
+  const groups = Array.from({ length: next() }, () => {
+    const [pane, missed, count] = [next(), next(), next()]
+    let product = -1
+    const cells = Array.from({ length: count! }, () => {
+      product += next() + 1
+      return [products[product]!, [next(), next()]] as const
+    })
+    return [pane, missed, Object.fromEntries(cells)] as const
+  })
+  return { emittedUpTo, groups }
+}
+
+describe('version 2, of windows that overlap', () => {
+  const overlapping: Described = parse('task-v2.json')
+
+  test('is read by a reader that knows only the description', () => {
+    const [facts, ...rest] = sectionsOf(load('task-v2.ctr'), 2)
+    expect(JSON.parse(facts?.bytes.toString() ?? '')).toEqual(overlapping.facts)
+    expect(rest.map(({ kind, shard }) => [kind, shard])).toEqual([0, 1].flatMap((shard) => [2, 3, 4].map((kind) => [kind, shard])))
+    for (const [i, shard] of overlapping.shards.entries()) {
+      const [names, panes, corrections] = rest.slice(3 * i, 3 * i + 3).map(({ bytes }) => bytes)
+      const live = shard.panes.toSorted((a, b) => a.start - b.start)
+      expect(panesOf(panes!, productsOf(names!))).toEqual(live.map(({ corrections: _, ...pane }) => pane))
+      const groups = live.flatMap((pane, at) =>
+        Object.entries(pane.corrections ?? {}).map(([missed, cells]) => [at, Number(missed), cells] as const),
+      )
+      expect(correctionsOf(corrections!, productsOf(names!))).toEqual({ emittedUpTo: shard.emittedUpTo, groups })
+    }
+  })
+
+  test('is read by the engine', () => {
+    const task = decodeTask(load('task-v2.ctr'))
+    expect(task.facts).toEqual(overlapping.facts)
+    expect(plainPanes(task)).toEqual(overlapping.panes)
+    expect(task.emittedUpTo).toBe(overlapping.emittedUpTo)
+  })
+
+  test('is what the engine writes', () => {
+    const { facts, shards } = overlapping
+    const encoded = encodeTask(
+      facts,
+      shards.map((shard) => shardCopy(facts.task, shard)),
+    )
+    expect(Buffer.from(encoded.bytes).equals(load('task-v2.ctr'))).toBe(true)
+    expect(encoded.cells).toBe(8)
   })
 })

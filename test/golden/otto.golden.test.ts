@@ -29,6 +29,6 @@ describe('real events of OTTO', () => {
 
   test('in the order of sessions are mostly late with the default lateness', () => {
     const result = run('file-order', {})
-    expect(sumLedgers(result.ledgers.values())).toMatchObject({ read: 800, counted: 272, late: 528 })
+    expect(sumLedgers(result.ledgers.values())).toMatchObject({ read: 800, counted: 304, late: 496 })
   })
 })

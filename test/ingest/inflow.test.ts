@@ -1,80 +1,77 @@
 import { describe, expect, test } from 'vitest'
+import { factsOf } from '../../src/checkpoint/facts.ts'
 import type { DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
-import { formatsOf } from '../../src/format/format.ts'
-import { EventBlocks } from '../../src/ingest/event-blocks.ts'
-import { createInflow, type InflowOptions } from '../../src/ingest/inflow.ts'
-import { Ingest } from '../../src/ingest/ingest.ts'
-import { putTick } from '../../src/ring/blocks.ts'
-import { BLOCK, createRing } from '../../src/ring/layout.ts'
-import { RingReader } from '../../src/ring/ring-reader.ts'
-import { RingWriter } from '../../src/ring/ring-writer.ts'
-import { Rings } from '../../src/ring/rings.ts'
-import { encodeBatch, RULES } from '../../workshop/memory-run.ts'
+import { inflowBench as bench, NOW } from '../support/inflow-bench.ts'
 
-const NOW = 1_700_000_000_000
+describe('a topic that was made again', () => {
+  const made = { topicIndex: 0, partition: 0, position: 0, maxEventTime: undefined, endOffset: undefined, topicId: 'B', remade: 1 }
+  const events = (windows: readonly { end: number; events: number }[]) =>
+    Object.fromEntries(windows.map(({ end, events }) => [end - NOW, events]))
 
-function bench(bounded = false, begin: InflowOptions['begin'] = async () => new Map()) {
-  const ring = createRing(4096)
-  const writers = [new RingWriter(ring)]
-  const rules = { ...RULES, idleTimeout: 100, maxDrift: 10_000 }
-  const letters = { full: false, reject: () => {} }
-  const time = { now: NOW }
-  const asked: string[] = []
-  const note = (kind: string) => (topicIndex: number) => void asked.push(`${kind} ${topicIndex}`)
-  const { owned, broadcasts, deliveries, upkeep } = createInflow({
-    rules,
-    topics: ['a', 'b'],
-    stateTtl: 1000,
-    sweepsPerRound: 1,
-    bounded,
-    writers,
-    ingest: new Ingest(rules, ['a', 'b'], formatsOf(['json', 'json']), new EventBlocks(writers), letters),
-    lettersRoom: async () => {},
-    ringRoom: (ring) => writers[ring]!.waitRoomAsync(1000),
-    source: {
-      pause: note('pause'),
-      resume: note('resume'),
-      refreshEndOffsets: async (partitions) => void asked.push(`ends of ${partitions.map(({ topicIndex }) => topicIndex)}`),
-    },
-    begin,
-    clock: () => time.now,
-    onFailed: () => {},
+  test('begins anew in its task: position, event time and ledger; what was counted stays in its windows', async () => {
+    const { owned, deliveries, upkeep, degradations, assign, feed } = bench()
+    assign(0, 0)
+    assign(1, 0)
+    feed(0, 0, NOW + 1_000)
+    feed(0, 1, NOW + 2_000)
+    feed(1, 0, NOW + 1_500)
+    deliveries.replaced(made)
+    const partition = owned.find(0, 0)!
+    expect([partition.position, partition.maxEventTime, partition.read]).toEqual([0, Number.NEGATIVE_INFINITY, 0])
+    feed(0, 0, NOW + 500)
+    const task = owned.tasks.get(0)!.time
+    expect(events(task.openWindows())).toEqual({ 10000: 4 })
+    expect(task.orphansUntil).toBe(NOW + 10_000)
+    // Marks are of the new topic alone, and say that there are windows which no offset gives again.
+    expect(owned.lowWaterMarks()).toMatchObject([
+      { topicIndex: 0, offset: 0, facts: { topicId: 'B', remade: 1, orphansUntil: NOW + 10_000 } },
+      { topicIndex: 1, offset: 0, facts: { orphansUntil: NOW + 10_000 } },
+    ])
+    await upkeep.maintain()
+    expect(degradations.reasons).toMatchObject([{ code: 'topicRemade', subject: 'task 0' }])
+    // Once the window is closed for good, all that was counted into it is in the ledger, and nothing is told any more.
+    for (const topic of [0, 1]) feed(topic, 1, NOW + 60_000)
+    await upkeep.maintain()
+    expect(events(task.takeClosed())).toEqual({ 10000: 4 })
+    expect(task.orphansUntil).toBeUndefined()
+    expect(degradations.reasons).toEqual([])
+    expect(owned.lowWaterMarks()[1]?.facts).toBeUndefined()
   })
-  const reader = new RingReader(ring)
-  const kinds = () => {
-    const seen: string[] = []
-    const names = Object.fromEntries(Object.entries(BLOCK).map(([name, number]) => [number, name]))
-    while (reader.next()) seen.push(`${names[reader.kind]} ${reader.task}`)
-    reader.release()
-    return seen
-  }
-  const rings = new Rings(writers)
-  const fill = () => {
-    while (putTick(rings)) {}
-  }
-  const assign = (topicIndex: number, partition: number, endOffset?: number) =>
-    deliveries.assigned([{ topicIndex, partition, position: 0, maxEventTime: undefined, endOffset }])
-  const feed = (topicIndex: number, offset: number, at: number, partition = 0) => {
-    const value = Buffer.from(`{"user_id":"u","product_id":"p","event_type":"click","timestamp":${at}}`)
-    const bytes = new Uint8Array(encodeBatch([{ topic: 'a', partition, offset, recordTimestamp: at, value }]))
-    return deliveries.batch({ topicIndex, partition, bytes, start: 0, end: bytes.length })
-  }
-  return { owned, broadcasts, deliveries, upkeep, time, asked, kinds, fill, assign, feed }
-}
+
+  test('ends a bounded run at the end of the new one', async () => {
+    const { deliveries, assign, feed } = bench(true)
+    assign(0, 0, 5)
+    deliveries.replaced({ ...made, endOffset: 1 })
+    feed(0, 0, NOW)
+    await deliveries.ended
+  })
+})
+
+test('records that were gone before they were read are counted and told', async () => {
+  const { owned, deliveries, upkeep, degradations, time, assign } = bench()
+  assign(0, 0)
+  deliveries.skipped(0, 0, 5)
+  deliveries.skipped(0, 0, 12, 'records 5 to 11 are gone')
+  expect(owned.find(0, 0)).toMatchObject({ position: 12, missing: 7 })
+  await upkeep.maintain()
+  expect(degradations.reasons).toMatchObject([{ code: 'recordsLost', subject: 'a/0', message: 'a/0: records 5 to 11 are gone' }])
+  time.now += 3_600_001
+  await upkeep.maintain()
+  expect(degradations.reasons).toEqual([])
+})
 
 describe('a task that has left', () => {
-  test('is dropped once in the workers, however many wait to tell them', async () => {
+  test('is dropped once in the workers, however many wait to tell them, also of those that leave meanwhile', async () => {
     const { deliveries, upkeep, kinds, fill, assign, feed } = bench()
-    assign(0, 0)
-    assign(0, 1)
-    assign(0, 2)
+    for (const partition of [0, 1, 2, 3]) assign(0, partition)
     fill()
     deliveries.revoked([1, 2].map((partition) => ({ topicIndex: 0, partition })))
-    const waiting = [upkeep.maintain(), feed(0, 0, NOW), feed(0, 1, NOW + 1)]
+    const waiting = [upkeep.maintain(), feed(0, 0, NOW), feed(0, 1, NOW + 1), feed(0, 0, NOW, 3)]
     await new Promise(setImmediate)
+    deliveries.revoked([{ topicIndex: 0, partition: 3 }])
     kinds()
     await Promise.all(waiting)
-    expect(kinds().filter((kind) => kind.startsWith('drop'))).toEqual(['drop 1', 'drop 2'])
+    expect(kinds().filter((kind) => kind.startsWith('drop'))).toEqual(['drop 1', 'drop 2', 'drop 3'])
   })
 
   test('and could not be told of before the run was stopped holds no delivery up', async () => {
@@ -206,6 +203,52 @@ describe('an idle partition', () => {
   })
 })
 
+describe('an open transaction', () => {
+  const opened = async () => {
+    const made = bench()
+    made.assign(0, 0)
+    made.assign(1, 0)
+    made.deliveries.endOffset(0, 0, 0, 3)
+    return made
+  }
+  const after = async ({ time, deliveries, upkeep }: ReturnType<typeof bench>, ms: number, end = 0, written = 3) => {
+    time.now += ms
+    deliveries.endOffset(0, 0, end, written)
+    deliveries.endOffset(1, 0, 0, 0)
+    await upkeep.maintain()
+  }
+
+  test('holds its partition: the others are idle, and it is told, for less than the hold', async () => {
+    const made = await opened()
+    await after(made, 4_999)
+    expect(made.owned.partitions.map(({ idle }) => idle)).toEqual([false, true])
+    expect(made.degradations.reasons).toEqual([])
+  })
+
+  test('that hangs does not hold it for ever, and that is told until it ends', async () => {
+    const made = await opened()
+    await after(made, 4_999)
+    await after(made, 1)
+    expect(made.owned.partitions.map(({ idle }) => idle)).toEqual([true, true])
+    const message = `a/0: a transaction is open since ${new Date(NOW).toISOString()} at least, at offset 0, 3 records wait for its end`
+    expect(made.degradations.reasons).toMatchObject([
+      { code: 'hangingTransaction', subject: 'a/0', message: expect.stringContaining(message) },
+    ])
+    await after(made, 10, 3)
+    expect(made.owned.partitions[0]?.idle).toBe(false)
+    expect(made.degradations.reasons).toEqual([])
+  })
+
+  test('wakes a partition that was idle', async () => {
+    const made = bench()
+    made.assign(0, 0)
+    await after(made, 1_000, 0, 0)
+    expect(made.owned.partitions[0]?.idle).toBe(true)
+    made.deliveries.endOffset(0, 0, 0, 1)
+    expect(made.owned.partitions[0]?.idle).toBe(false)
+  })
+})
+
 test('after the process stood still, nobody is idle by what was heard before', async () => {
   const { deliveries, upkeep, owned, time, assign } = bench()
   assign(0, 0)
@@ -218,4 +261,76 @@ test('after the process stood still, nobody is idle by what was heard before', a
   deliveries.endOffset(0, 0, 0)
   await upkeep.maintain()
   expect(owned.partitions[0]!.idle).toBe(true)
+})
+
+test('a pause for alignment that lasts is a reason to be degraded, and names who is waited for', async () => {
+  const { deliveries, upkeep, degradations, time, assign, feed } = bench()
+  assign(0, 0)
+  assign(1, 0)
+  await feed(1, 0, NOW)
+  await feed(0, 0, NOW + 60_000)
+  time.now += 9_000
+  await upkeep.maintain()
+  expect(degradations.reasons).toEqual([])
+  time.now += 1_000
+  await upkeep.maintain()
+  const message =
+    'a/0 is paused at 2023-11-14T22:14:20.000Z, more than time.maxDrift (10s) ahead of b/0, which stands at 2023-11-14T22:13:20.000Z, ' +
+    'until that comes up or counts as idle'
+  expect(degradations.reasons).toEqual([{ code: 'alignment', subject: 'a/0', message, since: time.now }])
+  deliveries.revoked([{ topicIndex: 0, partition: 0 }])
+  await upkeep.maintain()
+  expect(degradations.reasons).toEqual([])
+})
+
+test('records that are not valid end no idleness: they hold their partition only until they are read', async () => {
+  const { deliveries, upkeep, owned, time, assign, feed } = bench()
+  assign(0, 0)
+  await feed(0, 0, NOW)
+  time.now += 100
+  for (const end of [2, 3, 4]) {
+    deliveries.endOffset(0, 0, end)
+    await upkeep.maintain()
+    expect(owned.partitions[0]!.idle).toBe(false)
+    await feed(0, end - 1, 1) // before time.oldest
+    await upkeep.maintain()
+    expect(owned.partitions[0]!.idle).toBe(true)
+  }
+})
+
+describe('what is known of idleness', () => {
+  const start = { topicIndex: 0, partition: 0, position: 7, maxEventTime: NOW, endOffset: undefined }
+  const idleAt = async (known: object, heard: number, written?: number) => {
+    const { deliveries, upkeep, owned, time } = bench()
+    time.now = NOW + 1_000
+    deliveries.assigned([{ ...start, ...known }])
+    deliveries.endOffset(0, 0, heard, written)
+    await upkeep.maintain()
+    return owned.partitions[0]!.idle
+  }
+  const mark = (offset: number, idleSince: number) => ({ carried: { offset, facts: { idleSince } } })
+  test.each<[string, object, number, number | undefined, boolean]>([
+    ['by a checkpoint', { idleSince: NOW + 900 }, 7, 7, true],
+    ['by a checkpoint, a moment less than the timeout', { idleSince: NOW + 901 }, 7, 7, false],
+    ['by a mark', mark(7, NOW + 900), 7, 7, true],
+    ['by a mark, and there is more by now', mark(7, NOW + 900), 8, 8, false],
+    ['by a mark, and a transaction is open by now', mark(7, NOW + 900), 7, 9, false],
+    ['by a mark, and nobody has told yet whether a transaction is open', mark(7, NOW + 900), 7, undefined, false],
+    ['by a clock that was ahead', mark(7, NOW + 9_000), 7, 7, false],
+  ])('is %s: a partition whose end was heard at once is idle', async (_, known, heard, written, idle) => {
+    expect(await idleAt(known, heard, written)).toBe(idle)
+  })
+
+  test('goes into marks and checkpoints once its end is known, and as long as it is at that end', () => {
+    const { deliveries, owned, time } = bench()
+    deliveries.assigned([start])
+    const facts = () => owned.lowWaterMarks()[0]?.facts
+    expect(facts()).toBeUndefined()
+    deliveries.endOffset(0, 0, 7)
+    time.now += 50
+    expect(facts()).toEqual({ idleSince: NOW })
+    expect(factsOf(owned.tasks.get(0)!.time, ['a']).partitions).toMatchObject([{ idleSince: NOW }])
+    deliveries.endOffset(0, 0, 8)
+    expect(facts()).toBeUndefined()
+  })
 })

@@ -1,91 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { CODEC } from '../../src/batch/codec.ts'
-import { formatsOf } from '../../src/format/format.ts'
-import { REASON, REASONS } from '../../src/format/reasons.ts'
-import { Cursor } from '../../src/ingest/cursor.ts'
-import { EventBlocks } from '../../src/ingest/event-blocks.ts'
-import { DONE, MANY_WINDOWS, RING_FULL } from '../../src/ingest/event-counter.ts'
-import { Ingest, type IngestRules, LETTERS_FULL, type Rejected } from '../../src/ingest/ingest.ts'
-import { Dictionary } from '../../src/products/dictionary.ts'
-import { readEvents, readProduct } from '../../src/ring/blocks.ts'
-import { BLOCK, createRing } from '../../src/ring/layout.ts'
-import { RingReader } from '../../src/ring/ring-reader.ts'
-import { RingWriter } from '../../src/ring/ring-writer.ts'
-import { Partition } from '../../src/window/partition.ts'
-import { Task } from '../../src/window/task.ts'
-import { encodeBatch, RULES } from '../../workshop/memory-run.ts'
-
-const NOW = 1_700_000_000_000
-
-function bench(rules: Partial<IngestRules> = {}, ringBytes = 64 * 1024) {
-  const all = { ...RULES, ...rules }
-  const ring = createRing(ringBytes)
-  const rejected: (Pick<Rejected, 'offset' | 'records' | 'detail' | 'time'> & { reason: string; text: string })[] = []
-  const letters = {
-    full: false,
-    reject: ({ reason, offset, records, detail, time, bytes, start, end }: Rejected) =>
-      void rejected.push({
-        reason: REASONS[reason]!,
-        offset,
-        records,
-        detail,
-        time,
-        text: Buffer.from(bytes.subarray(start, end)).toString(),
-      }),
-  }
-  const ingest = new Ingest(all, ['impressions'], formatsOf(['json']), new EventBlocks([new RingWriter(ring)]), letters)
-  const partition = new Partition(0, 3, { position: 0, maxEventTime: undefined }, REASONS, 0)
-  const task = { time: new Task(3, all), dictionary: new Dictionary(1) }
-  task.time.partitions.push(partition)
-  const reader = new RingReader(ring)
-  /** Events the worker would count, as [product, time, click]. */
-  const counted: [string, number, number][] = []
-  const names = new Map<number, string>()
-  const drain = () => {
-    while (reader.next()) {
-      if (reader.kind === BLOCK.product) {
-        const { id, bytes, start, end } = readProduct(reader)
-        names.set(id, Buffer.from(bytes.subarray(start, end)).toString())
-      }
-      if (reader.kind !== BLOCK.events) continue
-      const { words, at, count, base } = readEvents(reader)
-      for (let i = 0; i < count; i++) {
-        const code = words[at + i * 2]!
-        counted.push([names.get(code >> 1)!, base + words[at + i * 2 + 1]!, code & 1])
-      }
-    }
-    reader.release()
-  }
-  const cursor = (...batches: Uint8Array[]) => {
-    const bytes = new Uint8Array(Buffer.concat(batches))
-    return new Cursor(task, partition, bytes, 0, bytes.length)
-  }
-  return { ingest, partition, task, letters, rejected, counted, drain, cursor }
-}
-
-function batch(base: number, count: number, codec = 0): Buffer {
-  return encodeBatch(
-    Array.from({ length: count }, (_, i) => ({
-      topic: 'impressions',
-      partition: 3,
-      offset: base + i,
-      recordTimestamp: NOW,
-      value: event(base + i),
-    })),
-    codec,
-  )
-}
-
-function event(n: number, time = NOW + n): Buffer {
-  return Buffer.from(`{"user_id":"u","product_id":"p-${n}","event_type":"click","timestamp":${time}}`)
-}
-
-const names = (counted: [string, number, number][]) => counted.map(([name]) => name)
+import { REASON } from '../../src/format/reasons.ts'
+import { DONE, LETTERS_FULL, MANY_WINDOWS, RING_FULL } from '../../src/ingest/status.ts'
+import { encodeBatch } from '../../workshop/memory-run.ts'
+import { batchOf, eventOf, ingestBench, NOW, names } from '../support/ingest-bench.ts'
 
 describe('a batch', () => {
   test('of events ends in the ring: product, time and type', () => {
-    const { ingest, cursor, drain, counted, partition } = bench()
-    expect(ingest.run(cursor(batch(0, 2), batch(2, 1)))).toBe(DONE)
+    const { ingest, cursor, drain, counted, partition } = ingestBench()
+    expect(ingest.run(cursor(batchOf(0, 2), batchOf(2, 1)))).toBe(DONE)
     drain()
     expect(counted).toEqual([
       ['p-0', NOW, 1],
@@ -96,36 +19,36 @@ describe('a batch', () => {
   })
 
   test('below the position is left out, and so are records of one that begins below it', () => {
-    const { ingest, cursor, drain, counted, partition } = bench()
+    const { ingest, cursor, drain, counted, partition } = ingestBench()
     partition.position = 5
-    ingest.run(cursor(batch(0, 3), batch(3, 4)))
+    ingest.run(cursor(batchOf(0, 3), batchOf(3, 4)))
     drain()
     expect(names(counted)).toEqual(['p-5', 'p-6'])
     expect(partition).toMatchObject({ position: 7, read: 2 })
   })
 
   test('that reaches past the bound of a bounded run is cut there', () => {
-    const { ingest, cursor, drain, counted, partition } = bench()
+    const { ingest, cursor, drain, counted, partition } = ingestBench()
     partition.boundOffset = 2
-    ingest.run(cursor(batch(0, 4)))
+    ingest.run(cursor(batchOf(0, 4)))
     drain()
     expect(names(counted)).toEqual(['p-0', 'p-1'])
     expect(partition).toMatchObject({ position: 2, read: 2 })
   })
 
   test('of control records moves the position and nothing else', () => {
-    const { ingest, cursor, partition } = bench()
-    const control = batch(0, 1)
+    const { ingest, cursor, partition } = ingestBench()
+    const control = batchOf(0, 1)
     control[22]! |= 32
     ingest.run(cursor(control))
     expect(partition).toMatchObject({ position: 1, read: 0 })
   })
 
   test('with a wrong CRC is rejected whole, with one letter, when the CRC is checked; the next one is counted', () => {
-    const { ingest, cursor, drain, counted, rejected, partition } = bench({ checkCrc: true })
-    const bad = batch(0, 3)
+    const { ingest, cursor, drain, counted, rejected, partition } = ingestBench({ checkCrc: true })
+    const bad = batchOf(0, 3)
     bad[bad.length - 20]! ^= 1
-    ingest.run(cursor(bad, batch(3, 1)))
+    ingest.run(cursor(bad, batchOf(3, 1)))
     drain()
     expect(rejected).toMatchObject([{ reason: 'CORRUPT_BATCH', offset: 0, records: 3, detail: 'CRC-32C differs' }])
     expect(names(counted)).toEqual(['p-3'])
@@ -133,22 +56,22 @@ describe('a batch', () => {
   })
 
   test.each([CODEC.gzip, CODEC.snappy, CODEC.lz4, CODEC.zstd])('whose compression (codec %i) is broken is rejected whole', (codec) => {
-    const { ingest, cursor, drain, counted, rejected } = bench()
-    const bad = batch(0, 30, codec)
+    const { ingest, cursor, drain, counted, rejected } = ingestBench()
+    const bad = batchOf(0, 30, codec)
     bad.fill(0x55, 61, 90)
-    ingest.run(cursor(bad, batch(30, 1, codec)))
+    ingest.run(cursor(bad, batchOf(30, 1, codec)))
     drain()
     expect(rejected).toMatchObject([{ reason: 'CORRUPT_BATCH', offset: 0, records: 30 }])
     expect(names(counted)).toEqual(['p-30'])
   })
 
   test('whose records contradict its length is read as far as it makes sense, the rest rejected', () => {
-    const { ingest, cursor, drain, counted, rejected, partition } = bench()
-    const bad = batch(0, 3)
+    const { ingest, cursor, drain, counted, rejected, partition } = ingestBench()
+    const bad = batchOf(0, 3)
     const second = bad.indexOf('p-1') - 50
     for (let at = second; at < second + 12; at++) if (bad[at] === bad[61]) bad[at] = 0xff
     bad[61 + 2 + (bad[61]! >> 1)]! = 0xff // the second record's length grows a byte
-    ingest.run(cursor(bad, batch(3, 1)))
+    ingest.run(cursor(bad, batchOf(3, 1)))
     drain()
     expect(names(counted)[0]).toBe('p-0')
     expect(names(counted).at(-1)).toBe('p-3')
@@ -158,55 +81,25 @@ describe('a batch', () => {
   })
 
   test('of an unknown format is an error that names topic, partition and offset', () => {
-    const { ingest, cursor } = bench()
-    const bad = batch(0, 1)
+    const { ingest, cursor } = ingestBench()
+    const bad = batchOf(0, 1)
     bad[16] = 1
     expect(() => ingest.run(cursor(bad))).toThrow(/topic impressions, partition 3, offset 0: .*magic byte 1, wanted 2/)
   })
 })
 
 test('bytes refused by the source become one letter, and reading goes on behind them', () => {
-  const { ingest, cursor, rejected, partition } = bench()
+  const { ingest, cursor, rejected, partition } = ingestBench()
   partition.position = 4
   ingest.refuse(cursor(Buffer.from('junk')), 9, 'magic byte 7')
   expect(rejected).toMatchObject([{ reason: 'CORRUPT_BATCH', offset: 4, records: 1, detail: 'magic byte 7', text: 'junk' }])
   expect(partition).toMatchObject({ position: 9, read: 1, invalid: 1 })
 })
 
-describe('an event ahead of its record', () => {
-  const at = (time: number, recordTimestamp: number) =>
-    encodeBatch([{ topic: 'impressions', partition: 3, offset: 0, recordTimestamp, value: event(0, time) }])
-
-  test.each([
-    [60_000, 0],
-    [60_001, 1],
-  ])('by %i ms of 60,000 allowed is invalid: %i', (ahead, invalid) => {
-    const { ingest, cursor, partition, rejected } = bench()
-    ingest.run(cursor(at(NOW + ahead, NOW)))
-    expect(partition.invalid).toBe(invalid)
-    if (invalid === 1) expect(rejected).toMatchObject([{ reason: 'FUTURE', time: NOW + ahead }])
-  })
-
-  test('is measured against the time the broker appended it, where the topic says so', () => {
-    const { ingest, cursor, partition } = bench()
-    const bytes = at(NOW + 100_000, NOW)
-    bytes[22]! |= 8
-    bytes.writeBigInt64BE(BigInt(NOW + 50_000), 35)
-    ingest.run(cursor(bytes))
-    expect(partition.counted).toBe(1)
-  })
-
-  test('is not invalid when the record has no time', () => {
-    const { ingest, cursor, partition } = bench()
-    ingest.run(cursor(at(NOW, -1)))
-    expect(partition.counted).toBe(1)
-  })
-})
-
 describe('a stop', () => {
   test('at a full ring goes on with the same record, and the position says so', () => {
-    const { ingest, cursor, drain, counted, partition } = bench({}, 4096)
-    const reading = cursor(batch(0, 500))
+    const { ingest, cursor, drain, counted, partition } = ingestBench({}, 4096)
+    const reading = cursor(batchOf(0, 500))
     const positions: number[] = []
     let stops = 0
     while (ingest.run(reading) === RING_FULL) {
@@ -222,8 +115,8 @@ describe('a stop', () => {
   })
 
   test('at full dead letters goes on with the same record', () => {
-    const { ingest, cursor, letters, rejected, partition } = bench()
-    const records = [event(0), Buffer.from('{'), event(2)].map((value, offset) => ({
+    const { ingest, cursor, letters, rejected, partition } = ingestBench()
+    const records = [eventOf(0), Buffer.from('{'), eventOf(2)].map((value, offset) => ({
       topic: 'impressions',
       partition: 3,
       offset,
@@ -245,7 +138,7 @@ describe('a stop', () => {
 })
 
 test('events whose keys come in any order are counted alike', () => {
-  const { ingest, cursor, drain, counted } = bench()
+  const { ingest, cursor, drain, counted } = ingestBench()
   const keys = ['"user_id":"u"', '"product_id":"p"', '"event_type":"view"', `"timestamp":${NOW}`, '"a":1', '"b":[]']
   const values = Array.from({ length: 300 }, (_, i) =>
     Buffer.from(`{${keys.toSorted((x, y) => ((x.length * (i + 3)) % 7) - ((y.length * (i + 3)) % 7) || (i % 2) - 0.5).join(',')}}`),
@@ -258,64 +151,11 @@ test('events whose keys come in any order are counted alike', () => {
   expect(new Set(counted.map(String))).toEqual(new Set([`p,${NOW},0`]))
 })
 
-describe('lateness', () => {
-  const run = (times: number[], published = Number.NEGATIVE_INFINITY) => {
-    const made = bench({ windowSize: 10, outOfOrderness: 5, allowedLateness: 5 })
-    made.task.time.published = published
-    const records = times.map((time, offset) => ({
-      topic: 'impressions',
-      partition: 3,
-      offset,
-      recordTimestamp: NOW,
-      value: event(0, NOW + time),
-    }))
-    made.ingest.run(made.cursor(encodeBatch(records)))
-    return made.partition
-  }
-  test('begins when the largest time before reaches end + lateness + out-of-orderness', () => {
-    expect(run([0, 19, 9])).toMatchObject({ late: 0, counted: 3 })
-    expect(run([0, 20, 9])).toMatchObject({ late: 1, counted: 2 })
-    expect(run([0, 20, 10])).toMatchObject({ late: 0, counted: 3 })
-  })
-  test('also begins when the task has purged the window', () => {
-    expect(run([0], NOW + 14)).toMatchObject({ late: 0 })
-    expect(run([0], NOW + 15)).toMatchObject({ late: 1 })
-  })
-  test('leaves the low-water mark at the first event of the oldest open window', () => {
-    expect(run([12, 20, 3, 30]).lowWater()).toMatchObject({ offset: 0, maxEventTime: undefined })
-  })
-})
-
-describe('an event ahead of its record is invalid whatever its batch begins with', () => {
-  test('where the broker stamped the batch and the producer’s clock is wrong', () => {
-    const { ingest, cursor, partition } = bench()
-    const year = 365 * 86_400_000
-    const bytes = encodeBatch([{ topic: 'impressions', partition: 3, offset: 0, recordTimestamp: NOW + year, value: event(0, NOW + year) }])
-    bytes[22]! |= 8
-    bytes.writeBigInt64BE(BigInt(NOW), 35)
-    ingest.run(cursor(bytes))
-    expect(partition).toMatchObject({ invalid: 1, counted: 0 })
-  })
-
-  test('where the record is older than the first of its batch', () => {
-    const { ingest, cursor, partition } = bench()
-    const records = [NOW + 600_000, NOW].map((recordTimestamp, offset) => ({
-      topic: 'impressions',
-      partition: 3,
-      offset,
-      recordTimestamp,
-      value: event(offset, NOW + 600_000),
-    }))
-    ingest.run(cursor(encodeBatch(records)))
-    expect(partition).toMatchObject({ invalid: 1, counted: 1 })
-  })
-})
-
 test('a delivery that spans many windows stops, so that the watermark can close them', () => {
-  const { ingest, cursor, partition, task, drain, counted } = bench()
+  const { ingest, cursor, partition, task, drain, counted } = ingestBench()
   const records = Array.from({ length: 200 }, (_, offset) => {
     const time = NOW + offset * 10_000
-    return { topic: 'impressions', partition: 3, offset, recordTimestamp: time, value: event(0, time) }
+    return { topic: 'impressions', partition: 3, offset, recordTimestamp: time, value: eventOf(0, time) }
   })
   const reading = cursor(encodeBatch(records))
   let stops = 0
@@ -337,12 +177,12 @@ describe('near a window’s end, where the events of two windows take turns', ()
         partition: 3,
         offset,
         recordTimestamp: AT + 20_000,
-        value: event(offset % 7, timeOf(offset)),
+        value: eventOf(offset % 7, timeOf(offset)),
       })),
     )
 
   test('each goes into its own, and the partition knows how many', () => {
-    const { ingest, cursor, drain, counted, partition } = bench()
+    const { ingest, cursor, drain, counted, partition } = ingestBench()
     const timeOf = (i: number) => AT + 10_000 + (i % 3 === 0 ? -1 - (i % 5) : i % 11)
     expect(ingest.run(cursor(timesOf(700, timeOf)))).toBe(DONE)
     drain()
@@ -354,7 +194,7 @@ describe('near a window’s end, where the events of two windows take turns', ()
   })
 
   test('the earlier one is late as soon as an event of the later one makes it so', () => {
-    const { ingest, cursor, drain, partition } = bench({ allowedLateness: 1000, outOfOrderness: 1000 })
+    const { ingest, cursor, drain, partition } = ingestBench({ allowedLateness: 1000, outOfOrderness: 1000 })
     // Once an event of AT + 12_000 is there, which is the 201st, the window that ended at AT + 10_000 is late.
     const timeOf = (i: number) => (i % 2 === 0 ? AT + 10_000 + i * 10 : AT + 9_999)
     expect(ingest.run(cursor(timesOf(400, timeOf)))).toBe(DONE)
@@ -367,7 +207,7 @@ describe('near a window’s end, where the events of two windows take turns', ()
   })
 
   test('events in the future between them are rejected, the others counted', () => {
-    const { ingest, cursor, drain, partition, rejected } = bench({ futureTolerance: 1000 })
+    const { ingest, cursor, drain, partition, rejected } = ingestBench({ futureTolerance: 1000 })
     const timeOf = (i: number) => (i % 10 === 3 ? AT + 21_001 : AT + 9_995 + (i % 10))
     expect(ingest.run(cursor(timesOf(600, timeOf)))).toBe(DONE)
     drain()

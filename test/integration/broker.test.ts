@@ -1,6 +1,7 @@
 /** With a broker of its own: one that restarts, comes late, asks for passwords, or gives back other bytes than it was given. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { crc32, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CODEC } from '../../src/batch/codec.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, startEngine, workFolder } from '../../workshop/engine-process.ts'
@@ -108,6 +109,23 @@ describe.each([
   })
 })
 
+/** A message of format 1; `codec` says how `value` is packed. */
+function oldMessage(offset: number, codec: number, timestamp: number, key: Uint8Array | null, value: Uint8Array | null): Buffer {
+  const field = (bytes: Uint8Array | null) => {
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(bytes?.length ?? -1)
+    return Buffer.concat([length, bytes ?? Buffer.alloc(0)])
+  }
+  const fixed = Buffer.from([1, codec, 0, 0, 0, 0, 0, 0, 0, 0])
+  fixed.writeBigInt64BE(BigInt(timestamp), 2)
+  const body = Buffer.concat([fixed, field(key), field(value)])
+  const head = Buffer.alloc(16)
+  head.writeBigInt64BE(BigInt(offset), 0)
+  head.writeInt32BE(4 + body.length, 8)
+  head.writeUInt32BE(crc32(body), 12)
+  return Buffer.concat([head, body])
+}
+
 describe('a log segment that is damaged on disk', () => {
   /** Five batches of one partition, of which the third is to be damaged. */
   async function fiveBatches(codec = 0): Promise<{ topics: Topics; list: OracleRecord[]; third: number }> {
@@ -152,6 +170,21 @@ describe('a log segment that is damaged on disk', () => {
     const { topics, list, third } = await fiveBatches(CODEC.gzip)
     await broker.damage(topics.impressions, 0, third + RECORDS_AT, Buffer.alloc(40, 0xff))
     await withoutTheThird(topics, list, {})
+  })
+
+  test('and holds messages of Kafka before 0.11 in place of a batch is read as any other', async () => {
+    const { topics, list, third } = await fiveBatches()
+    const segment = await broker.segment(topics.impressions, 0)
+    const size = 12 + segment.readInt32BE(third + 8)
+    const old = list.slice(2 * BATCH, 3 * BATCH).map(({ value, recordTimestamp }, i) => oldMessage(i, 0, recordTimestamp, null, value))
+    const packed = gzipSync(Buffer.concat(old))
+    // A key fills what the batch took beyond it.
+    const padding = Buffer.alloc(size - oldMessage(0, 1, 0, Buffer.alloc(0), packed).length)
+    await broker.damage(topics.impressions, 0, third, oldMessage(3 * BATCH - 1, 1, list[0]!.recordTimestamp, padding, packed))
+    const { run, tenant } = await bounded(topics, {})
+    expect([await run.exit(), run.complaints]).toEqual([0, []])
+    expect(differences(await finalRows(clickhouse, tenant), runOracle([placedAt(list)], { tenant }).rows)).toEqual([])
+    expect(run.stdout).toContain('ledger                 exact')
   })
 
   test('stops the run at an unknown magic byte, naming topic, partition and offset, unless such batches are to be skipped', async () => {

@@ -10,7 +10,7 @@ import { differences, finalRows } from '../support/rows.ts'
 import { sharedServers } from '../support/shared-clickhouse.ts'
 
 const START = 1_700_000_000_000
-const EVICTED = 'a former member of this name is made to leave the consumer group'
+const EVICTED = 'a member of the consumer group whose process is gone was made to leave'
 const JOINED = 'joined the consumer group'
 
 const { brokers, clickhouse } = await sharedServers()

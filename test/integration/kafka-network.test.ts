@@ -186,13 +186,16 @@ test('a stall that reconnecting does not end: not ready with the reason, then th
   const run = await live(patience)
   await run.feed(0)
   await run.readAll()
-  const forgetting = setInterval(() => proxy.forgetFetches(), 10)
-  onTestFinished(() => clearInterval(forgetting))
+  proxy.forgetsFetches = true
+  onTestFinished(() => {
+    proxy.forgetsFetches = false
+  })
+  proxy.forgetFetches()
   await run.engine.until('/readyz says so', async () => (await run.engine.readiness()).reasons.join().includes('nothing heard'), 40_000)
   await run.feed(1)
   const failed = await run.engine.logged('the pipeline failed', 40_000)
   expect(failed).toMatchObject({ code: 'CTR_STALLED', msg: expect.stringContaining('watchdog.stallTimeout is 2s; restarting in 500ms') })
-  clearInterval(forgetting)
+  proxy.forgetsFetches = false
   await run.readAll()
   await run.feed(2)
   await run.readAll()

@@ -21,7 +21,8 @@ describe('the real events of OTTO', () => {
   const orders: [OttoWindow, 'sorted' | 'file-order', string[]][] = [
     ['10s', 'sorted', []],
     ['1m', 'sorted', []],
-    ['1h', 'file-order', ['--partitions', '3', '--set', `time.outOfOrderness=${OTTO_SPAN_MS}`]],
+    ['1h', 'file-order', ['--set', `time.outOfOrderness=${OTTO_SPAN_MS}ms`]],
+    ['1h', 'file-order', ['--sort']],
   ]
 
   test('give the windows that are expected of them, plain and compressed, in order and out of it', async () => {
@@ -30,11 +31,12 @@ describe('the real events of OTTO', () => {
       const gz = join(folder, `${order}.jsonl.gz`)
       writeFileSync(gz, gzipSync(readFileSync(ottoPath(order))))
       const file = window === '1m' ? gz : ottoPath(order)
-      const sets = ['--set', `window.size=${OTTO_WINDOW_MS[window]}`, '--set', `clickhouse.database=w${window}`]
+      const database = `w${window}${words.length}`
+      const sets = ['--set', `window.size=${OTTO_WINDOW_MS[window]}ms`, '--set', `clickhouse.database=${database}`]
       const run = await runEngine(['replay', file, ...words, ...sets], { folder })
       expect([await run.exit(), run.complaints]).toEqual([0, []])
       expect(run.stdout).toMatch(/^800 events/m)
-      expect(await windows(folder, `w${window}`)).toEqual(ottoExpected(window))
+      expect(await windows(folder, database)).toEqual(ottoExpected(window))
     }
   })
 })
@@ -52,7 +54,7 @@ test('ctr query reads the embedded ClickHouse while a pipeline writes to it', as
     const sql = `SELECT count() FROM ctr_windows WHERE product_id = '${product}'`
     await engine.until(
       `the row of ${product}`,
-      async () => (await runEngine(['query', sql, '-f', 'CSV'], { config, folder })).stdout === '1\n',
+      async () => (await runEngine(['query', sql, '--format', 'CSV'], { config, folder })).stdout === '1\n',
     )
   }
   expect((await engine.readiness()).status).toBe(200)

@@ -1,9 +1,9 @@
 /** `ctr selftest` on real brokers: it passes, it notices, and it leaves nothing behind. */
-import { readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { expect, onTestFinished, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { prepareStand } from '../../src/selftest/stand.ts'
 import { openStore } from '../../src/store/open-store.ts'
 import { type ConfigTree, type EngineProcess, merged, startEngine, workFolder } from '../../workshop/engine-process.ts'
@@ -19,10 +19,14 @@ function config(): ConfigTree {
   return { kafka: { brokers }, clickhouse: { url, username, password } }
 }
 
+/** For temporary files of these self-tests alone: others may run on the machine. */
+const TEMPORARY = mkdtempSync(join(tmpdir(), 'ctr-st-'))
+afterAll(() => rmSync(TEMPORARY, { recursive: true, force: true }))
+
 const LOAD = ['--rate', '2000', '--seed', '7', '--partitions', '2', '--products', '50']
 
 function selftest(words: readonly string[], more: ConfigTree = {}): EngineProcess {
-  return startEngine(['selftest', ...LOAD, ...words], { config: merged(config(), more) })
+  return startEngine(['selftest', ...LOAD, ...words], { config: merged(config(), more), environment: { TMPDIR: TEMPORARY } })
 }
 
 /** What there is under the names of self-tests. */
@@ -32,7 +36,7 @@ async function remains(): Promise<string[]> {
   const [topics, { groups }] = await Promise.all([admin.listTopics(), admin.listGroups()])
   await admin.disconnect()
   const databases = await clickhouse.rows<{ name: string }>("SELECT name FROM system.databases WHERE name LIKE 'ctr_selftest%'")
-  const all = [...topics, ...groups.map(({ groupId }) => groupId), ...databases.map(({ name }) => name), ...readdirSync(tmpdir())]
+  const all = [...topics, ...groups.map(({ groupId }) => groupId), ...databases.map(({ name }) => name), ...readdirSync(TEMPORARY)]
   return all.filter((name) => /^ctr.selftest/.test(name))
 }
 
@@ -50,14 +54,25 @@ async function database(engine: EngineProcess): Promise<string> {
   )
 }
 
+test('kills leave every row right in windows that overlap', async () => {
+  const window = { type: 'sliding', size: '5s', slide: '2s', offset: '1s' }
+  const run = selftest(['--kills', '3', '--pods', '2', '--events', '30k', '--json'], { window })
+  expect([await run.exit(150_000), run.complaints.filter((line) => !line.startsWith('ctr selftest: '))]).toEqual([0, []])
+  const verdict = JSON.parse(run.stdout)
+  expect(verdict).toMatchObject({ passed: true, kills: 3, rowsDiffering: 0, faults: [] })
+  expect(verdict.late).toBeGreaterThan(0)
+  // Each event is in two windows or in three.
+  expect(verdict.windows).toBeGreaterThan(0)
+})
+
 test('kills leave every row right, and nothing is left behind', async () => {
   const run = selftest(['--kills', '3', '--pods', '2', '--events', '30k', '--json'])
   expect([await run.exit(150_000), run.complaints.filter((line) => !line.startsWith('ctr selftest: '))]).toEqual([0, []])
   const verdict = JSON.parse(run.stdout)
   expect(verdict).toMatchObject({ passed: true, seed: 7, pods: 2, kills: 3, rowsDiffering: 0, faults: [] })
   expect(verdict.events).toBeGreaterThanOrEqual(30_000)
-  expect(verdict.counted + verdict.late + verdict.invalid).toBe(verdict.events)
-  for (const some of [verdict.late, verdict.invalid, verdict.rows]) expect(some).toBeGreaterThan(0)
+  expect(verdict.counted + verdict.late + verdict.invalid + verdict.ignored).toBe(verdict.events)
+  for (const some of [verdict.late, verdict.invalid, verdict.ignored, verdict.rows]) expect(some).toBeGreaterThan(0)
   expect(verdict.deadLetters).toBe(verdict.invalid)
   expect(run.complaints.filter((line) => /kill \d of 3: process [01], (counting|starting)/.test(line))).toHaveLength(3)
   expect(await remains()).toEqual([])
@@ -93,14 +108,14 @@ test('a pipeline that can not start fails it with what it said, and nothing is l
   const preload = join(folder, 'broken.mjs')
   writeFileSync(preload, "if (process.argv.includes('run')) { console.error('no luck today'); process.exit(3) }")
   const words = ['selftest', ...LOAD, '--kills', '1']
-  const run = startEngine(words, { config: config(), folder, environment: { NODE_OPTIONS: `--import=${preload}` } })
+  const run = startEngine(words, { config: config(), folder, environment: { NODE_OPTIONS: `--import=${preload}`, TMPDIR: TEMPORARY } })
   expect(await run.exit(60_000)).toBe(1)
   expect(run.complaints.join('\n')).toMatch(/ctr: CTR_SELFTEST: a pipeline ended by itself.*; it said:\nno luck today/)
   expect(await remains()).toEqual([])
 }, 120_000)
 
 test('without a ClickHouse of the user it has an embedded one of its own, which goes too', async () => {
-  const run = startEngine(['selftest', ...LOAD, '--kills', '1'], { config: { kafka: { brokers } } })
+  const run = startEngine(['selftest', ...LOAD, '--kills', '1'], { config: { kafka: { brokers } }, environment: { TMPDIR: TEMPORARY } })
   expect(await run.exit(150_000)).toBe(0)
   expect(run.stdout).toMatch(/^passed: every row is right\n/)
   expect(await remains()).toEqual([])

@@ -2,6 +2,7 @@
 import kafkajs, { type Producer } from 'kafkajs'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { CODEC } from '../../src/batch/codec.ts'
+import { PLAIN_EVENTS, type PlainEventRules } from '../../src/selftest/plain-event.ts'
 import { type ConfigTree, type EngineProcess, into, merged, runEngine, workFolder } from '../../workshop/engine-process.ts'
 import { fresh, plainClient } from '../../workshop/kafka-harness.ts'
 import { judge, type OracleRecord, REASONS, runOracle, sumLedgers } from '../../workshop/oracle.ts'
@@ -44,11 +45,12 @@ test('two impressions and a click give 0.5, by the command line alone', async ()
   expect(JSON.parse(raw.stdout)).toMatchObject({ windowStart: 1_700_000_000_000, windowEnd: 1_700_000_010_000, task: 0, ctr: 0.5 })
 })
 
-test('a run over 480,000 events writes the rows of the oracle, and every invalid event is a dead letter with its reason', async () => {
+test('a run over 480,000 events writes the rows of the oracle; every invalid and every late event is in its topic, as it was', async () => {
   const topics = await freshTopics(brokers, PARTITIONS)
   const lists = placed(makeRecords({ seed: 7, partitions: PARTITIONS, records: 60_000, products: 200, stepMs: 6 }), topics)
   await feed(brokers, topics, lists)
-  const { engine, tenant } = await bounded(topics)
+  const lateTopic = `${topics.dead}-late`
+  const { engine, tenant } = await bounded(topics, { late: { topic: lateTopic } })
   const { rows, ledgers } = runOracle(lists, { tenant })
   expect(differences(await finalRows(clickhouse, tenant), rows)).toEqual([])
   const total = sumLedgers(ledgers.values())
@@ -56,19 +58,26 @@ test('a run over 480,000 events writes the rows of the oracle, and every invalid
   const invalid = Object.entries(total.invalid).filter(([, count]) => count > 0)
   expect(invalid.length).toBeGreaterThan(2)
   const count = invalid.reduce((sum, [, one]) => sum + one, 0)
-  const figures = ['counted', 'late', 'invalid'].map((name) => numberIn(engine.stdout, name))
-  expect(figures).toEqual([total.counted, total.late, count])
+  const figures = ['counted', 'late', 'invalid', 'ignored'].map((name) => numberIn(engine.stdout, name))
+  expect(figures).toEqual([total.counted, total.late, count, total.ignored])
+  expect(total.ignored).toBeGreaterThan(100)
   expect(engine.stdout).toContain('ledger                 exact')
   for (const [reason, one] of invalid) expect(engine.stdout).toContain(`${reason} ${one.toLocaleString('en-US')}`)
   const letters = await deadLetters(brokers, topics.dead, count)
   expect(new Set(letters.map(placeOf)).size).toBe(count)
   const codes = Map.groupBy(letters, ({ errorCode }) => errorCode)
-  expect(codes.get('INVALID_EVENT')?.length).toBe(total.invalid.EMPTY)
   expect(codes.get('DESERIALIZATION_ERROR')?.length).toBe(total.invalid.NOT_JSON)
-  expect(codes.get('VALIDATION_ERROR')?.length).toBe(total.invalid.FUTURE)
+  expect(codes.get('VALIDATION_ERROR')?.length).toBe(total.invalid.FUTURE + total.invalid.PRODUCT)
   const [letter] = codes.get('DESERIALIZATION_ERROR') ?? []
   const original = lists.flat().find((one) => placeOf({ ...one, rawTopic: one.topic }) === placeOf(letter!))
   expect(letter?.rawData).toBe(original?.value?.toString())
+
+  const late = await deadLetters(brokers, lateTopic, total.late)
+  expect(new Set(late.map(placeOf)).size).toBe(total.late)
+  const originals = new Map(lists.flat().map((one) => [placeOf({ ...one, rawTopic: one.topic }), one.value?.toString()]))
+  for (const one of late) expect([one.errorCode, one.rawData]).toEqual(['LATE_EVENT', originals.get(placeOf(one))])
+  expect(late.every(({ lateMs }) => Number(lateMs) > 0)).toBe(true)
+  expect(engine.logs.some(({ msg }) => msg?.includes('late events in'))).toBe(true)
 })
 
 const placeOf = ({ rawTopic, partition, offset }: { rawTopic: string; partition: number; offset: number }) =>
@@ -143,6 +152,18 @@ test('transactions count when they are committed; aborted and open ones, and the
   await open.abort()
 })
 
+const STRICT: PlainEventRules = {
+  ...PLAIN_EVENTS,
+  otherTypes: 'invalid',
+  empty: 'invalid',
+  numbers: false,
+  userRequired: true,
+  unit: 'ms',
+}
+
+/** Of batches, of formats with schemas, and of records that may be several events. */
+const ELSEWHERE = /BATCH|LARGE|FRAME|SCHEMA|NOT_AVRO|NOT_PROTOBUF|CLICK|TOO_MANY/
+
 test('whatever bad input there is, it is counted, dead-lettered with its reason, and does no harm', async () => {
   const topics = await freshTopics(brokers, 1, { 'max.message.bytes': '10485760' })
   const time = 1_700_000_001_000
@@ -165,6 +186,7 @@ test('whatever bad input there is, it is counted, dead-lettered with its reason,
     changed({ timestamp: 0 }),
     changed({ timestamp: -1 }),
     changed({ timestamp: 9e14 }),
+    changed({ timestamp: Math.floor(time / 1_000) }),
     changed({ timestamp: time + 3_600_000 }),
     changed({ junk: fiveMegabytes }),
     changed({ junk: fiveMegabytes, product_id: null }),
@@ -174,15 +196,22 @@ test('whatever bad input there is, it is counted, dead-lettered with its reason,
   const good = Array.from({ length: 50 }, (_, i) => record(topics.impressions, 'p', i % 5 === 0 ? 'click' : 'impression', time + i))
   const list = [...good, ...records, ...good].map((one, offset) => ({ ...one, offset }))
   await feed(brokers, topics, [list], 0, 1)
-  const { engine, tenant } = await bounded(topics)
-  const { rows, ledgers } = runOracle([list], { tenant })
+  const events = {
+    types: { other: 'invalid' },
+    empty: 'invalid',
+    product: { numbers: false },
+    user: { required: true },
+    time: { unit: 'ms' },
+  }
+  const { engine, tenant } = await bounded(topics, { events })
+  const { rows, ledgers } = runOracle([list], { tenant, events: STRICT })
   const { invalid } = sumLedgers(ledgers.values())
   const reasons = Object.entries(invalid).filter(([, count]) => count > 0)
-  expect(reasons.map(([reason]) => reason)).toEqual(REASONS.filter((reason) => reason !== 'CORRUPT_BATCH'))
+  expect(reasons.map(([reason]) => reason)).toEqual(REASONS.filter((reason) => !ELSEWHERE.test(reason)))
   for (const [reason, count] of reasons) expect(engine.stdout).toContain(`${reason} ${count}`)
   expect(differences(await finalRows(clickhouse, tenant), rows)).toEqual([])
   const letters = await deadLetters(brokers, topics.dead, values.length - 1)
-  const verdicts = records.map(({ value }) => judge(value, time, 60_000))
+  const verdicts = records.map(({ value }) => judge(value, time, 60_000, Date.UTC(2000, 0, 1), STRICT))
   const wanted = records.flatMap(({ offset }, i) => {
     const verdict = verdicts[i]!
     return verdict.valid ? [] : [[offset + good.length, verdict.reason]]

@@ -68,7 +68,8 @@ test('the leader deals by what members said, and each topic has the partitions t
   const cluster = { findTopicPartitionMetadata: (topic: string) => Array.from({ length: partitions[topic] ?? 0 }) }
   const deals: object[] = []
   const assigner = (tasks: number[]) => {
-    const hooks = { adopt: () => {}, describe: () => facts(tasks), dealt: (deal: object) => void deals.push(deal) }
+    const dead = async (ids: readonly string[]) => new Set(ids.filter((id) => id.startsWith('dead')))
+    const hooks = { adopt: () => {}, describe: () => facts(tasks), dead, dealt: (deal: object) => void deals.push(deal) }
     return coPartitionAssigner(hooks)({ cluster, groupId: '', logger: undefined } as never)
   }
   const topics = ['impressions', 'clicks']
@@ -90,8 +91,10 @@ test('the leader deals by what members said, and each topic has the partitions t
     old: { impressions: [0, 2], clicks: [0] },
     b: { impressions: [1, 3], clicks: [1] },
   })
+  expect(await deal([member('dead', [0, 1, 2, 3]), member('b', [])])).toEqual({ b: { impressions: [0, 1, 2, 3], clicks: [0, 1] } })
   expect(deals).toEqual([
     { members: 2, tasks: 4, moved: 0 },
     { members: 2, tasks: 4, moved: 2 },
+    { members: 1, tasks: 4, moved: 0 },
   ])
 })

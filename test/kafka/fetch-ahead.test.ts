@@ -4,12 +4,14 @@ import { decodeFetch } from '../../src/kafka/fetch-response.ts'
 import { FramePool } from '../../src/kafka/frame-pool.ts'
 import { batchBytes, fetchBody } from '../support/batch-bytes.ts'
 
-const quiet = { endOffset() {}, outOfRange() {} }
+const quiet = { maxBatchBytes: 2 ** 26, endOffset() {}, outOfRange() {}, otherTopic() {} }
 
 function request(...partitions: [partition: number, fetchOffset: number][]): FetchRequest {
   return {
     minBytes: 1,
     maxWaitTime: 1,
+    maxBytes: 1 << 20,
+    isolationLevel: 1,
     topics: [{ topic: 't', partitions: partitions.map(([partition, at]) => ({ partition, fetchOffset: String(at), maxBytes: 1 })) }],
   }
 }

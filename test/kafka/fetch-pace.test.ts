@@ -11,6 +11,8 @@ function stream(bytesPerMs: { value: number }, maxBytes = 2 << 20) {
   const request = {
     minBytes: LEAST,
     maxWaitTime: 5000,
+    maxBytes: 1 << 24,
+    isolationLevel: 1,
     topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: '0', maxBytes }] }],
   }
   const fetch = pacedFetch(

@@ -1,13 +1,10 @@
-/**
- * Several members of one group. They live in one process here, so they need different names: a member of one's own name and pid is one's
- * former self.
- */
+/** Several members of one group, in one process. */
 import type { Cluster } from 'kafkajs'
-import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { coPartitionAssigner } from '../../src/kafka/co-partition-assigner.ts'
-import { evictFormerMembers } from '../../src/kafka/former-member.ts'
 import { kafkaSource } from '../../src/kafka/kafka-source.ts'
+import { findCoordinator } from '../../src/kafka/kafkajs-adapter.ts'
+import { readSign } from '../../src/kafka/proof-of-life.ts'
 import {
   createTopics,
   fresh,
@@ -151,7 +148,7 @@ test('a source that is closed while it waits to join leaves no member behind', a
     const admin = plainClient(brokers).admin()
     await admin.connect()
     const { groups } = await admin.describeGroups([options.groupId])
-    expect(groups[0]?.members.map(({ clientId }) => clientId).toSorted()).toEqual(['a', 'plain'])
+    expect(groups[0]?.members.map(({ clientId }) => readSign(clientId)?.client ?? clientId).toSorted()).toEqual(['a', 'plain'])
     await admin.disconnect()
     await slow.disconnect()
     await until('all again', () => a.assignedNow.size === 2)
@@ -169,6 +166,9 @@ async function expel(groupId: string, clientId: string): Promise<void> {
   }
   const consumer = plainClient(brokers).consumer({ groupId, partitionAssigners: [coPartitionAssigner({ adopt, describe: () => facts })] })
   await consumer.connect()
-  if (cluster !== undefined) await evictFormerMembers(cluster, groupId, { ...facts, clientId, named: true }, pino({ level: 'silent' }))
+  const coordinator = await findCoordinator(cluster!, groupId)
+  const { groups } = await coordinator.describeGroups({ groupIds: [groupId] })
+  const named = groups.flatMap(({ members }) => members).filter((member) => readSign(member.clientId)?.client === clientId)
+  for (const { memberId } of named) await coordinator.leaveGroup({ groupId, memberId })
   await consumer.disconnect()
 }

@@ -91,7 +91,8 @@ describe('where a partition begins', () => {
     await produce(brokers, topic, 0, ['a', 'b'])
     await withSource(sourceOptions(brokers, [topic]), async (taker) => {
       await until('assigned', () => taker.assignedNow.size === 1)
-      expect(taker.assignments).toEqual([{ topicIndex: 0, partition: 0, position: 0, maxEventTime: undefined, endOffset: undefined }])
+      const begins = { topicIndex: 0, partition: 0, position: 0, maxEventTime: undefined, endOffset: undefined }
+      expect(taker.assignments).toEqual([{ ...begins, topicId: expect.stringMatching(/^[\w-]{22}$/) }])
     })
   })
 
@@ -127,7 +128,7 @@ describe('where a partition begins', () => {
     })
   })
 
-  test('earliest disregards what is committed, latest reads only what comes', async () => {
+  test('a committed offset goes before startFrom, a reset before both; latest reads only what comes', async () => {
     const topic = await oneTopic()
     await produce(brokers, topic, 0, numbered(0, 10))
     const options = sourceOptions(brokers, [topic])
@@ -135,11 +136,17 @@ describe('where a partition begins', () => {
       await until('assigned', () => _taker.assignedNow.size === 1)
       await source.commit([{ topicIndex: 0, partition: 0, offset: 7, maxEventTime: 1 }])
     })
-    await withSource({ ...options, startFrom: 'earliest' }, async (taker) => {
+    for (const startFrom of ['earliest', 'latest'] as const) {
+      await withSource({ ...options, startFrom }, async (taker) => {
+        await until('the rest', () => taker.count === 3)
+        expect(taker.assignments[0]).toMatchObject({ position: 7, maxEventTime: 1 })
+      })
+    }
+    await withSource({ ...options, reset: 'earliest' }, async (taker) => {
       await until('all', () => taker.count === 10)
       expect(taker.assignments[0]).toMatchObject({ position: 0, maxEventTime: undefined })
     })
-    await withSource({ ...options, startFrom: 'latest' }, async (taker) => {
+    await withSource({ ...options, groupId: fresh('group'), startFrom: 'latest' }, async (taker) => {
       await until('assigned', () => taker.assignedNow.size === 1)
       await produce(brokers, topic, 0, ['new'])
       await until('one', () => taker.count === 1)
@@ -199,6 +206,7 @@ describe('transactions', () => {
       await until('the first', () => taker.count === 1)
       await source.refreshEndOffsets([{ topicIndex: 0, partition: 0 }])
       expect(taker.ends.get('0/0')).toBe(1)
+      await until('what is written', () => taker.written.get('0/0') === 2)
       await transaction.commit()
       await until('the second', () => taker.count === 2)
       expect(taker.values('0/0')).toEqual(['before', 'inside'])

@@ -34,8 +34,10 @@ test('what we use is still there: findBroker, fetch, requests of groups, the con
   const Batch = require('kafkajs/src/consumer/batch') as new (...args: unknown[]) => Record<string, unknown> & { lastOffset(): string }
   for (const method of ['findBroker', 'findGroupCoordinator', 'fetchTopicsOffset', 'refreshMetadata'])
     expect(Cluster.prototype[method]).toBeTypeOf('function')
-  for (const method of ['fetch', 'joinGroup', 'syncGroup', 'offsetFetch', 'describeGroups', 'leaveGroup'])
+  for (const method of ['fetch', 'apiVersions', 'disconnect', 'joinGroup', 'syncGroup', 'offsetFetch', 'describeGroups', 'leaveGroup'])
     expect(Broker.prototype[method]).toBeTypeOf('function')
+  const BrokerPool = require('kafkajs/src/cluster/brokerPool') as { prototype: Record<string, unknown> }
+  expect(BrokerPool.prototype.findConnectedBroker).toBeTypeOf('function')
   for (const method of ['send', 'getConnection']) expect(Pool.prototype[method]).toBeTypeOf('function')
   const message = { offset: '9', value: 'records', key: null, isControlRecord: false, batchContext: {} }
   const batch = new Batch('t', '5', { partition: 0, highWatermark: '20', abortedTransactions: [], messages: [message] })

@@ -1,89 +1,8 @@
-import type { Cluster } from 'kafkajs'
-import { pino } from 'pino'
+import { crc32 } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
-import { walkBatches } from '../../src/batch/record-batches.ts'
-import type { FetchedRecords } from '../../src/kafka/fetch-response.ts'
 import { FramePool } from '../../src/kafka/frame-pool.ts'
-import type { Lane } from '../../src/kafka/lane.ts'
-import { LaneGroup, type LaneGroupOptions } from '../../src/kafka/lane-group.ts'
-import type { AssignedPartition, RecordBatches, SourceHandler } from '../../src/source/source.ts'
-import { batchBytes } from '../support/batch-bytes.ts'
 
-interface Log {
-  earliest: number
-  latest: number
-  committed: number
-  metadata?: string
-}
-
-/** A lane group between a pretended consumer and a handler that writes down what happens, in order. */
-function bench(log: Log, options: Partial<LaneGroupOptions> = {}) {
-  const events: string[] = []
-  const failures: unknown[] = []
-  const assignments: AssignedPartition[] = []
-  let answer: ((batches: RecordBatches) => Promise<void> | undefined) | undefined
-  const handler: SourceHandler = {
-    assigned: (list) => {
-      assignments.push(...list)
-      events.push(`assigned ${list.map(({ partition, position }) => `${partition}@${position}`)}`)
-    },
-    revoked: (list) => void events.push(`revoked ${list.map(({ partition }) => partition)}`),
-    batch: (batches) => {
-      const bytes = Buffer.from(batches.bytes)
-      const { spans } = walkBatches(bytes, batches.start, batches.end, [])
-      events.push(`batch ${batches.partition}: ${spans[0]?.baseOffset}-${spans.at(-1)?.nextOffset}`)
-      return answer?.(batches)
-    },
-    skipped: (_topic, partition, position) => void events.push(`skipped ${partition}@${position}`),
-    corrupt: ({ partition }, position) => void events.push(`corrupt ${partition}@${position}`),
-    endOffset: () => {},
-    failed: (error) => void failures.push(error),
-  }
-  const list = (fromBeginning: boolean) => String(fromBeginning ? log.earliest : log.latest)
-  const cluster = {
-    findGroupCoordinator: async () => ({
-      offsetFetch: async ({ topics }: { topics: { topic: string; partitions: { partition: number }[] }[] }) => ({
-        responses: topics.map(({ topic, partitions }) => ({
-          topic,
-          partitions: partitions.map(({ partition }) => ({ partition, offset: String(log.committed), metadata: log.metadata })),
-        })),
-      }),
-    }),
-    fetchTopicsOffset: async (topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[]) =>
-      topics.map(({ topic, partitions, fromBeginning }) => ({
-        topic,
-        partitions: partitions.map(({ partition }) => ({ partition, offset: list(fromBeginning) })),
-      })),
-    refreshMetadata: async () => {},
-  } as unknown as Cluster
-  const group = new LaneGroup(
-    { groupId: 'g', topics: ['t'], startFrom: 'committed', bounded: false, logger: pino({ level: 'silent' }), ...options },
-    {
-      handler,
-      cluster: () => cluster,
-      seek: (lane: Lane, offset) => void events.push(`seek ${lane.partition}@${offset}`),
-      hold: (lane: Lane, held) => void events.push(`${held ? 'hold' : 'free'} ${lane.partition}`),
-    },
-    new Map([['t', 2]]),
-  )
-  const take = (partition: number, fetchedOffset: number, bytes: Buffer, frame?: FetchedRecords['frame'], generation = 0) => {
-    const value: FetchedRecords = { bytes, walk: walkBatches(bytes, 0, bytes.length, []), frame, generation }
-    return group.take({ topic: 't', partition, fetchedOffset: String(fetchedOffset), rawMessages: [{ value }] } as never)
-  }
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 20))
-  const since = () => events.splice(0)
-  return { group, take, settle, since, failures, assignments, wait: (to: typeof answer) => (answer = to) }
-}
-
-const ten = (from: number, magic = 2) => batchBytes({ baseOffset: from, count: 10, magic })
-
-async function joined(log: Log, options: Partial<LaneGroupOptions> = {}) {
-  const all = bench(log, options)
-  all.group.joined({ t: [0] })
-  await all.settle()
-  all.since()
-  return all
-}
+import { bench, joined, type Log, ten } from '../support/lane-bench.ts'
 
 test('a new lane is held until its position is known, then seeked, handed over and freed', async () => {
   const { group, settle, since, assignments } = bench({ earliest: 0, latest: 50, committed: 20, metadata: '{"v":1,"maxEventTime":99}' })
@@ -148,6 +67,29 @@ test('a handler that takes long lets kafkajs go, holds the lane, and frees it wh
   expect(since()).toEqual(['free 0'])
 })
 
+test('what the handler gives back is fetched again from there, and nothing of the response goes on; its memory is free', async () => {
+  const { group, take, wait, since, settle } = await joined({ earliest: 0, latest: 50, committed: 0 })
+  const frame = new FramePool().take(100_000)!
+  let open: () => void = () => {}
+  wait(() => new Promise((resolve) => (open = resolve)))
+  await take(0, 0, Buffer.concat([ten(0), ten(10)]), frame, 0)
+  frame.release()
+  group.setPaused(0, 0, true)
+  group.rewind(0, 0, 4)
+  expect(frame.generation).toBe(0)
+  open()
+  await settle()
+  expect(frame.generation).toBe(1)
+  expect(since()).toEqual(['batch 0: 0-20', 'hold 0', 'seek 0@4'])
+  wait(undefined)
+  // What was on its way is not taken; a response from there on is, whole batches as brokers give them.
+  await take(0, 20, ten(20))
+  expect(since()).toEqual(['seek 0@4'])
+  group.setPaused(0, 0, false)
+  await take(0, 4, Buffer.concat([ten(0), ten(10)]))
+  expect(since()).toEqual(['free 0', 'batch 0: 0-20'])
+})
+
 test('a lane that leaves and returns waits for what it still has at the handler', async () => {
   const { group, take, wait, since, settle } = await joined({ earliest: 0, latest: 50, committed: 0 })
   let open: () => void = () => {}
@@ -179,6 +121,27 @@ describe('a batch that cannot be framed', () => {
     expect(since()).toEqual(['hold 0'])
   })
 
+  test.each(['stop', 'skip'] as const)(
+    'of a format before 0.11 that can not be unpacked ends the source with what it is and what to do, also with %s',
+    async (onCorruptBatch) => {
+      const { take, since, failures } = await joined({ earliest: 0, latest: 50, committed: 0 }, { onCorruptBatch })
+      // | offset | length | CRC | magic 1, attributes 0, a timestamp, no key, no value
+      const body = Buffer.alloc(18)
+      body[0] = 1
+      body.fill(255, 10)
+      const message = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 7]), Buffer.from([0, 0, 0, 4 + body.length]), Buffer.alloc(4), body])
+      message.writeUInt32BE(crc32(body), 12)
+      await take(0, 0, message)
+      expect(failures).toMatchObject([
+        {
+          code: 'CTR_KAFKA_OLD_FORMAT',
+          message: expect.stringMatching(/topic t, partition 0, offset 7: messages of format 1, .*copy the topic/),
+        },
+      ])
+      expect(since().filter((event) => event.startsWith('corrupt'))).toEqual([])
+    },
+  )
+
   test('is handed over as corrupt when asked for: up to the batch behind it, or by one offset when there is none', async () => {
     const { take, since, failures } = await joined({ earliest: 0, latest: 50, committed: 0 }, { onCorruptBatch: 'skip' })
     await take(0, 0, Buffer.concat([ten(0, 7), ten(10)]))
@@ -209,6 +172,64 @@ describe('an offset out of range', () => {
   })
 })
 
+describe('a topic that was made again', () => {
+  const ids = { old: 'vPeOCWypqUOSepEvx0cbog', made: 'AAAAAAAAAAAAAAAAAAAAAQ' }
+  const told = ['hold 0', `read t by ${ids.made}`, `replaced 0@0 ${ids.made} 1`, 'seek 0@0', 'free 0']
+
+  test('a fetch by the old id is refused: the lane goes on at the beginning of the new one, and its task stays', async () => {
+    const log: Log = { earliest: 0, latest: 50, committed: 40, topicId: ids.old }
+    const { group, since, settle } = await joined(log)
+    Object.assign(log, { topicId: ids.made, latest: 70 })
+    group.otherTopic('t', 0)
+    await settle()
+    expect(since()).toEqual(told)
+  })
+
+  test('records of the old one that are still on their way are not taken for those of the new one', async () => {
+    const log: Log = { earliest: 0, latest: 50, committed: 0, topicId: ids.old }
+    const { group, since, settle, take, ends } = await joined(log)
+    Object.assign(log, { topicId: ids.made })
+    group.otherTopic('t', 0)
+    await settle()
+    since()
+    await take(0, 0, ten(0), undefined, 0, ids.old)
+    expect(since().filter((event) => event.startsWith('batch'))).toEqual([])
+    group.endOffset('t', 0, 900, 900, ids.old)
+    expect(ends.at(-1)).toBe(50)
+    await settle()
+    await take(0, 0, ten(0), undefined, 0, ids.made)
+    expect(since().filter((event) => event.startsWith('batch'))).toEqual(['batch 0: 0-10'])
+  })
+
+  test('and it is found out where fetches do not tell', async () => {
+    const log: Log = { earliest: 0, latest: 50, committed: 40, topicId: ids.old }
+    const { group, since, settle } = await joined(log)
+    await group.checkTopics()
+    expect(since()).toEqual([])
+    log.topicId = ids.made
+    await group.checkTopics()
+    await settle()
+    expect(since()).toEqual(told)
+  })
+
+  test('a mark of the old one does not count for it', async () => {
+    const metadata = `{"v":1,"maxEventTime":99,"facts":{"topicId":"${ids.old}"}}`
+    const { group, settle, assignments } = bench({ earliest: 3, latest: 50, committed: 20, metadata, topicId: ids.made })
+    group.joined({ t: [0] })
+    await settle()
+    expect(assignments).toMatchObject([{ position: 3, topicId: ids.made, remade: 1, loss: expect.stringContaining('made again') }])
+    expect(assignments[0]?.maxEventTime).toBeUndefined()
+  })
+
+  test('a refused fetch of the same topic is tried again: not every broker has heard of it', async () => {
+    const { group, since, settle } = await joined({ earliest: 0, latest: 50, committed: 40, topicId: ids.old })
+    group.otherTopic('t', 0)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await settle()
+    expect(since()).toEqual(['hold 0', `read t by ${ids.old}`, 'seek 0@40', 'free 0'])
+  })
+})
+
 test('a partition that came after the start is read whole, whatever startFrom says', async () => {
   const { group, settle, assignments } = bench({ earliest: 3, latest: 50, committed: -1 }, { startFrom: 'latest' })
   group.joined({ t: [1, 2] })
@@ -216,6 +237,44 @@ test('a partition that came after the start is read whole, whatever startFrom sa
   expect(assignments.map(({ partition, position }) => [partition, position])).toEqual([
     [1, 50],
     [2, 3],
+  ])
+})
+
+describe('without a committed offset, startFrom: latest', () => {
+  test('holds where it was first looked up, until something is committed', async () => {
+    const log: Log = { earliest: 0, latest: 50, committed: -1 }
+    const { group, settle, assignments } = bench(log, { startFrom: 'latest' })
+    const again = async () => {
+      group.joined({})
+      group.joined({ t: [0] })
+      await settle()
+      return assignments.at(-1)?.position
+    }
+    expect(await again()).toBe(50)
+    log.latest = 70
+    expect(await again()).toBe(50)
+    log.committed = 60
+    expect(await again()).toBe(60)
+  })
+
+  test('is not for a partition that has come since the group began with the topic', async () => {
+    const log: Log = { earliest: 0, latest: 50, committed: (partition) => (partition === 0 ? 40 : -1) }
+    const { group, settle, assignments } = bench(log, { startFrom: 'latest' })
+    group.joined({ t: [1] })
+    await settle()
+    expect(assignments[0]?.position).toBe(0)
+  })
+})
+
+test('a reset counts for the first lanes only; later ones go on from what is committed', async () => {
+  const { group, settle, assignments } = bench({ earliest: 3, latest: 50, committed: 20 }, { reset: 'earliest' })
+  group.joined({ t: [0] })
+  await settle()
+  group.joined({ t: [0, 1] })
+  await settle()
+  expect(assignments.map(({ partition, position }) => [partition, position])).toEqual([
+    [0, 3],
+    [1, 20],
   ])
 })
 

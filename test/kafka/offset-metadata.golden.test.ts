@@ -1,14 +1,14 @@
 /** Texts that were committed once are read for ever; a new text is one that every version before can read. */
 import { describe, expect, test } from 'vitest'
+import { LIMITS } from '../../src/config/limits.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata, METADATA_MAX_BYTES, type OffsetMetadata } from '../../src/kafka/offset-metadata.ts'
 import { CANDIDATES_MAX } from '../../src/window/facts.ts'
 
 const NOTHING = { maxEventTime: undefined, totals: undefined, incarnation: undefined, facts: undefined }
-const NO_FACTS = { topicId: undefined, idleSince: undefined, believed: undefined, candidates: undefined, windowsFrom: undefined }
+const NO_FACTS = { topicId: undefined, idleSince: undefined, candidates: undefined, windowsFrom: undefined }
 const FACTS = {
   topicId: 'vPeOCWypqUOSepEvx0cbog',
   idleSince: 1_700_000_000_000,
-  believed: 1_699_999_999_999,
   candidates: 'lk7 lk8',
   windowsFrom: 4,
 }
@@ -36,14 +36,23 @@ describe('of this version', () => {
     [{ maxEventTime: undefined }, '{"v":1}'],
     [{ maxEventTime: 5, incarnation: 0 }, '{"v":1,"maxEventTime":5}'],
     [{ maxEventTime: 5, incarnation: 3 }, '{"v":1,"maxEventTime":5,"lineage":3}'],
+    [{ maxEventTime: 5, revision: { revision: 0 } }, '{"v":1,"maxEventTime":5,"revision":0}'],
+    [
+      { maxEventTime: 5, incarnation: 3, revision: { revision: 2, revisionFrom: 1_700_000_010_000 } },
+      '{"v":1,"maxEventTime":5,"lineage":3,"revision":2,"revisionFrom":1700000010000}',
+    ],
     [
       { maxEventTime: 5, totals: { first: 3, read: 18, counted: 9, late: 1, invalid: { TYPE: 2, ignored: 3, EMPTY: 3 } } },
       '{"v":1,"maxEventTime":5,"ledger":{"first":3,"read":18,"counted":9,"late":1,"invalid":{"EARLIER":5,"ignored":3}}}',
     ],
     [
       { maxEventTime: 5, facts: FACTS },
-      '{"v":1,"maxEventTime":5,"facts":{"topicId":"vPeOCWypqUOSepEvx0cbog","idleSince":1700000000000,"believed":1699999999999,' +
+      '{"v":1,"maxEventTime":5,"facts":{"topicId":"vPeOCWypqUOSepEvx0cbog","idleSince":1700000000000,' +
         '"candidates":"lk7 lk8","windowsFrom":4}}',
+    ],
+    [
+      { maxEventTime: 5, facts: { topicId: FACTS.topicId, remade: 2, orphansUntil: 1_700_000_010_000 } },
+      '{"v":1,"maxEventTime":5,"facts":{"topicId":"vPeOCWypqUOSepEvx0cbog","remade":2,"orphansUntil":1700000010000}}',
     ],
   ])('%j is this text, and what is read of it is written again', (known, text) => {
     expect(encodeOffsetMetadata(known)).toBe(text)
@@ -96,8 +105,12 @@ test.each([
   '{"v":1,"ledger":{"first":-1,"read":0,"counted":0,"late":0,"invalid":{}}}',
   '{"v":1,"ledger":{"first":1,"read":0,"counted":0,"late":0}}',
   '{"v":1,"ledger":{"first":1,"read":0,"counted":0,"late":0,"invalid":{"TYPE":"1"}}}',
+  '{"v":1,"revision":-1}',
+  '{"v":1,"revision":8192}',
+  '{"v":1,"revision":"1","revisionFrom":5}',
+  '{"v":1,"revisionFrom":5}',
   '{"v":1,"facts":7}',
-  '{"v":1,"facts":{"topicId":"short","idleSince":-1,"believed":0.5,"candidates":"A","windowsFrom":-1,"other":1}}',
+  '{"v":1,"facts":{"topicId":"short","idleSince":-1,"candidates":"A","windowsFrom":-1,"other":1}}',
 ])('what does not fit in %s is left out', (text) => expect(decodeOffsetMetadata(text)).toEqual(NOTHING))
 
 describe('candidates', () => {
@@ -129,10 +142,12 @@ describe('the bound', () => {
       invalid: { TYPE: LARGEST, ...Object.fromEntries(Array.from({ length: 6 }, (_, i) => [`abcdefghijk${'abcdef'[i]}`, LARGEST])) },
     },
     incarnation: LARGEST,
+    revision: { revision: LIMITS.revisionMax, revisionFrom: LARGEST },
     facts: {
       topicId: 'z'.repeat(22),
+      remade: LARGEST,
+      orphansUntil: -LARGEST,
       idleSince: LARGEST,
-      believed: -LARGEST,
       candidates: Array.from({ length: CANDIDATES_MAX }, () => LARGEST.toString(36)).join(' '),
       windowsFrom: LARGEST,
     },

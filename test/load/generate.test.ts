@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { EventGenerator, GENERATE_DEFAULTS, type GenerateOptions, INVALID_KINDS, productId } from '../../src/load/generate.ts'
 import { judge } from '../../workshop/oracle.ts'
 
+const OLDEST = Date.UTC(2000, 0, 1)
 const NOW = 1_659_304_800_000
 
 interface Made {
@@ -87,12 +88,12 @@ describe('generated events', () => {
     const reasons = new Map<string, number>()
     for (const { value, valid } of make(5000, { invalidShare: 1 })) {
       expect(valid).toBe(false)
-      const verdict = judge(value, NOW + 5000, 60_000)
+      const verdict = judge(value, NOW + 5000, 60_000, OLDEST)
       const reason = verdict.valid ? 'VALID' : verdict.reason
       reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
     }
     expect([...reasons.keys()].sort()).toEqual(
-      ['EMPTY', 'FUTURE', 'NOT_JSON', 'NOT_OBJECT', 'NOT_UTF8', 'PRODUCT', 'TIME', 'TIME_RANGE', 'TYPE', 'USER'].sort(),
+      ['FUTURE', 'NOT_JSON', 'NOT_OBJECT', 'NOT_UTF8', 'PRODUCT', 'TIME', 'TIME_RANGE', 'TOO_OLD', 'TYPE'].sort(),
     )
     expect(reasons.size).toBe(INVALID_KINDS.length)
     for (const count of reasons.values()) expect(count / 5000).toBeCloseTo(0.1, 1)
@@ -137,7 +138,7 @@ describe('generated events', () => {
   test('that are invalid keep their reasons in the other spelling', () => {
     const reasons = new Set(
       make(2000, { invalidShare: 1, keys: 'camel' }).map(({ value }) => {
-        const verdict = judge(value, NOW + 2000, 60_000)
+        const verdict = judge(value, NOW + 2000, 60_000, OLDEST)
         return verdict.valid ? 'VALID' : verdict.reason
       }),
     )

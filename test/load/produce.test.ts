@@ -195,6 +195,27 @@ test.each(['PLAIN', 'SCRAM-SHA-512'] as const)(
   120_000,
 )
 
+test('a load tells of records that no load has made, and of nothing else', async () => {
+  const [own = '', foreign = ''] = topicPair()
+  const told: string[] = []
+  const onForeign = (line: string) => void told.push(line)
+  for (const codec of [0, 1]) await load({ topics: [own], count: 50, codec, onForeign })
+  await load({ topics: [own], count: 50, generate: { keys: 'camel', invalidShare: 0 }, onForeign })
+  await load({ topics: [own], count: 1, onForeign })
+  expect(told).toEqual([])
+
+  const producer = new kafkajs.Kafka({ brokers, logLevel: kafkajs.logLevel.NOTHING }).producer()
+  await producer.connect()
+  await load({ topics: [foreign], count: 10 })
+  for (const partition of [0, 1])
+    await producer.send({ topic: foreign, messages: [{ partition, value: '{"event_id":"e-1","product_id":"shoe"}' }] })
+  await producer.disconnect()
+  await load({ topics: [foreign], count: 10, onForeign })
+  expect(told).toEqual([
+    expect.stringMatching(/^topic \S+ holds 12 records, and the last ones are none of ctr load's: .*; --topics names others$/),
+  ])
+})
+
 describe('a load is refused', () => {
   test('when its topics differ in partitions', async () => {
     const [one = '', two = ''] = topicPair()

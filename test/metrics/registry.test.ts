@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { histogramSamples, METRICS } from '../../src/metrics/metrics.ts'
 import { createRegistry } from '../../src/metrics/registry.ts'
@@ -80,8 +81,10 @@ test('the numbers are those of the snapshot', async () => {
         { topic: 'impressions', events: 80 },
         { topic: 'clicks', events: 20 },
       ],
+      late: [{ topic: 'clicks', count: 4 }],
       invalid: [{ reason: 'NOT_JSON', count: 3 }],
-      terms: { counted: 52, late: 4, invalid: 3 },
+      lettersLeftOut: [{ reason: 'NOT_JSON', count: 2 }],
+      terms: { counted: 52, late: 4, invalid: 3, ignored: 0 },
       impressions: 50,
       clicks: 2,
       tasks: [
@@ -96,7 +99,8 @@ test('the numbers are those of the snapshot', async () => {
   const value = (name: string, labels = '') => families.get(name)?.samples.get(name + labels)
   expect(value('ctr_events_processed_total', '{topic="impressions"}')).toBe(80)
   expect(value('ctr_events_invalid_total', '{reason="NOT_JSON"}')).toBe(3)
-  expect(value('ctr_events_late_total')).toBe(4)
+  expect(value('ctr_dead_letters_left_out_total', '{reason="NOT_JSON"}')).toBe(2)
+  expect(value('ctr_events_late_total', '{topic="clicks"}')).toBe(4)
   expect(value('ctr_current_ctr')).toBe(0.04)
   expect(value('ctr_watermark_lag_seconds', '{task="0"}')).toBe(5)
   expect(families.get('ctr_watermark_lag_seconds')?.samples.size).toBe(1)
@@ -128,14 +132,14 @@ test('one scrape takes one snapshot, and none is taken before', async () => {
   let reads = 0
   const registry = createRegistry(() => {
     reads++
-    return someStats({ terms: { counted: 0, late: reads, invalid: 0 } })
+    return someStats({ rowsWritten: reads })
   })
   expect(reads).toBe(0)
   await registry.expose()
   expect(
     parse(await registry.expose())
-      .get('ctr_events_late_total')
-      ?.samples.get('ctr_events_late_total'),
+      .get('ctr_rows_written_total')
+      ?.samples.get('ctr_rows_written_total'),
   ).toBe(2)
   expect(reads).toBe(2)
 })
@@ -144,4 +148,8 @@ test('process metrics are exposed too', async () => {
   const families = await expose(someStats())
   expect(families.get('process_cpu_seconds_total')?.type).toBe('counter')
   expect(families.get('nodejs_eventloop_lag_seconds')?.type).toBe('gauge')
+})
+
+test('the content type is that of prom-client', () => {
+  expect(createRegistry(() => someStats()).contentType).toBe(new Registry().contentType)
 })

@@ -24,6 +24,14 @@ test('bytes that are no text, without a time; key, headers and timestamp of the 
   )
 })
 
+test('a late event', () => {
+  expect(line(1, '{}', { kind: 'late', reason: 'LATE', message: 'too late', eventTime: 5, lateMs: 7 })).toBe(
+    '{"source":"ctr/test","rawTopic":"clicks","partition":3,"offset":1,"errorCode":"LATE_EVENT","errorMessage":"too late",' +
+      '"rawData":"{}","rawEncoding":"utf8","rawTruncated":false,"eventTimeMillisUtc":5,' +
+      '"createdAtUtc":"2026-01-01T00:00:00.000Z","lateMs":7}',
+  )
+})
+
 test('a row', () => {
   const row = {
     tenant: 'default',
@@ -55,6 +63,7 @@ test.each([
   ['NOT_OBJECT', 'VALIDATION_ERROR'],
   ['PRODUCT', 'VALIDATION_ERROR'],
   ['TIME_RANGE', 'VALIDATION_ERROR'],
+  ['BATCH_TOO_LARGE', 'BATCH_TOO_LARGE'],
   ['CORRUPT_BATCH', 'CORRUPT_BATCH'],
   ['ROW_REFUSED', 'ROW_REFUSED'],
 ])('reason %s has the code %s', (reason, code) => expect(deadLetterOf(outputRecord(0, '', { reason })).errorCode).toBe(code))

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import type { DeadLetter } from '../../src/output/dead-letter.ts'
+import type { Lines } from '../../src/output/lines.ts'
 import { DEAD_LETTERS } from '../../src/output/output.ts'
 import { type Destination, outputQueue } from '../../src/output/output-queue.ts'
 import { letterOf, outputRecord } from '../support/output-records.ts'
@@ -8,6 +9,12 @@ import { letterOf, outputRecord } from '../support/output-records.ts'
 const silent = pino({ level: 'silent' })
 
 const queue = (delivery: Destination, queueMaxBytes?: number) => outputQueue(delivery, DEAD_LETTERS, silent, queueMaxBytes)
+
+function offsetsIn({ bytes, ends }: Lines): number[] {
+  const lines = ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end).toString())
+  for (const line of lines) expect(line.endsWith('\n')).toBe(true)
+  return lines.map((line) => (JSON.parse(line) as DeadLetter).offset)
+}
 
 /** A delivery that does what `outcomes` says, call by call, and succeeds afterwards. */
 function delivery(...outcomes: (Error | Promise<void>)[]) {
@@ -17,11 +24,12 @@ function delivery(...outcomes: (Error | Promise<void>)[]) {
     offsets,
     closed: () => closed,
     place: 'nowhere',
-    async deliver(lines: readonly Buffer[]) {
+    parallel: 1,
+    async deliver(lines: Lines) {
       const outcome = outcomes.shift()
       if (outcome instanceof Error) throw outcome
       await outcome
-      offsets.push(lines.map((line) => (JSON.parse(line.toString()) as DeadLetter).offset))
+      offsets.push(offsetsIn(lines))
     },
     async close() {
       closed++
@@ -72,7 +80,7 @@ describe('delivered', () => {
 test('the queue is full at its bound, and room resolves when it no longer is', async () => {
   let release: () => void = () => {}
   const there = delivery(new Promise((resolve) => (release = resolve)))
-  const size = Buffer.byteLength(JSON.stringify(letterOf(1)))
+  const size = Buffer.byteLength(`${JSON.stringify(letterOf(1))}\n`)
   const output = queue(there, 2 * size)
   output.put(outputRecord(1))
   expect(output.full).toBe(false)
@@ -123,5 +131,77 @@ test('trouble is told from the second failure in a row on, until a delivery succ
   release()
   await output.delivered()
   expect(output.trouble).toBeUndefined()
+  await output.close()
+})
+
+/** A destination of which the test settles each call by hand. */
+function byHand(parallel: number) {
+  const calls: { readonly offsets: number[]; readonly gate: PromiseWithResolvers<void> }[] = []
+  return {
+    calls,
+    place: 'nowhere',
+    parallel,
+    async deliver(lines: Lines) {
+      const gate = Promise.withResolvers<void>()
+      calls.push({ offsets: offsetsIn(lines), gate })
+      await gate.promise
+    },
+    async close() {},
+  }
+}
+
+const LARGE = 'y'.repeat(530_000)
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+test.each([1, 2, 4])('%i batches are under way at once, and no more', async (parallel) => {
+  const there = byHand(parallel)
+  const output = queue(there, 1 << 30)
+  for (let offset = 0; offset < 6; offset++) output.put(outputRecord(offset, LARGE))
+  await turn()
+  expect(there.calls.map(({ offsets }) => offsets)).toEqual(Array.from({ length: parallel }, (_, offset) => [offset]))
+  for (let i = 0; i < 6; i++) {
+    there.calls[i]?.gate.resolve()
+    await turn()
+  }
+  await output.delivered()
+  expect(there.calls.map(({ offsets }) => offsets)).toEqual([[0], [1], [2], [3], [4], [5]])
+  await output.close()
+})
+
+test('what arrives out of turn is acknowledged when all before it has arrived', async () => {
+  const there = byHand(3)
+  const output = queue(there, 1 << 30)
+  for (let offset = 0; offset < 3; offset++) output.put(outputRecord(offset, LARGE))
+  let done = false
+  const all = output.delivered().then(() => {
+    done = true
+  })
+  await turn()
+  for (const i of [2, 1]) {
+    there.calls[i]?.gate.resolve()
+    await turn()
+    expect(done).toBe(false)
+  }
+  there.calls[0]?.gate.resolve()
+  await all
+  await output.close()
+})
+
+test('batches that fail together are one failure; then one is tried at a time, and the order of sending stays', async () => {
+  const there = byHand(3)
+  const output = queue(there, 1 << 30)
+  for (let offset = 0; offset < 4; offset++) output.put(outputRecord(offset, LARGE))
+  await turn()
+  for (const { gate } of there.calls.slice(0, 3)) gate.reject(new Error('down'))
+  await turn()
+  expect(output.trouble).toBeUndefined()
+  while (there.calls.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
+  await turn()
+  expect(there.calls.slice(3).map(({ offsets }) => offsets)).toEqual([[0]])
+  there.calls[3]?.gate.resolve()
+  await turn()
+  expect(there.calls.slice(4).map(({ offsets }) => offsets)).toEqual([[1], [2], [3]])
+  for (const { gate } of there.calls.slice(4)) gate.resolve()
+  await output.delivered()
   await output.close()
 })

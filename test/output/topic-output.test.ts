@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import type { DeadLetter } from '../../src/output/dead-letter.ts'
 import { DEAD_LETTERS } from '../../src/output/output.ts'
 import { topicOutput } from '../../src/output/topic-output.ts'
-import { createTopics, fresh, recordingLogger, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
+import { createTopics, fresh, plainClient, recordingLogger, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
 import { letterOf, outputRecord } from '../support/output-records.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 
@@ -34,6 +34,25 @@ test('the topic is created, and records are in it when delivered', async () => {
   expect(letters.toSorted((one, other) => one.offset - other.offset)).toEqual(
     Array.from({ length: 1_000 }, (_, offset) => letterOf(offset, `raw ${offset}`)),
   )
+})
+
+test('a topic that is created keeps its records for so long, and one that is there stays as it is', async () => {
+  const topics = [fresh('kept'), fresh('there')]
+  await createTopics(brokers, topics.slice(1), 1, { 'retention.ms': '3600000' })
+  for (const topic of topics) {
+    const output = topicOutput({ ...optionsFor(topic), retentionMs: 86_400_000 }, DEAD_LETTERS)
+    output.put(outputRecord(1))
+    await output.delivered()
+    await output.close()
+  }
+  const admin = plainClient(brokers).admin()
+  await admin.connect()
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: topics.map((name) => ({ type: 2, name, configNames: ['retention.ms'] })),
+  })
+  await admin.disconnect()
+  expect(resources.map(({ configEntries }) => configEntries[0]?.configValue)).toEqual(['86400000', '3600000'])
 })
 
 test('a record too large for its topic is shortened, the others stay whole', async () => {

@@ -105,7 +105,7 @@ describe('what a worker puts comes out of its read', () => {
       expect(next()).toEqual([BLOCK.rows, 5])
       const { bytes, start, end, ...rest } = readRows(reader)
       expect([...bytes.subarray(start, end)]).toEqual([1, 2, 3, 4, 5])
-      expect(rest).toEqual({ count: 2, windowEnd: 1.7e12, first })
+      expect(rest).toEqual({ count: 2, task: 5, windowEnd: 1.7e12, first })
     }
   })
 

@@ -1,44 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { Random } from '../../src/load/random.ts'
-import { type MemoryRun, type MemoryRunOptions, runInMemory } from '../../workshop/memory-run.ts'
-import { type OracleRecord, type OracleRow, rowsHash, runOracle, sumLedgers } from '../../workshop/oracle.ts'
+import { type MemoryRun, runInMemory } from '../../workshop/memory-run.ts'
+import { type OracleRow, runOracle } from '../../workshop/oracle.ts'
 import { repetitions } from '../support/effort.ts'
 import { memoryStore } from '../support/memory-store.ts'
+import { differences, expectLedger, expectOracle } from '../support/model-run.ts'
 import { makeRecords } from '../support/records.ts'
 
 const SEED = Number(process.env.CTR_TEST_SEED ?? Date.now() % 1_000_000_007)
 const KILLED_SEEDS = Array.from({ length: repetitions({ unit: 1, all: 2, long: 6 }) }, (_, i) => SEED + i)
 
-async function expectOracle(lists: readonly (readonly OracleRecord[])[], options: MemoryRunOptions) {
-  const want = runOracle(lists)
-  const run = await runInMemory(lists, options)
-  expect(differences(run.rows, want.rows)).toEqual([])
-  expect(rowsHash(run.rows.values())).toBe(rowsHash(want.rows.values()))
-  const ledger = sumLedgers(want.ledgers.values())
-  const { terms, impressions, clicks, invalid } = run.stats
-  const refused = Object.values(ledger.invalid).reduce((sum, count) => sum + count, 0)
-  expect({ ...terms, sum: impressions + clicks }).toEqual({
-    counted: ledger.counted,
-    late: ledger.late,
-    invalid: refused,
-    sum: ledger.counted,
-  })
-  expect(Object.fromEntries(invalid.map(({ reason, count }) => [reason, count]))).toEqual(ledger.invalid)
-  expect(run.letters.length).toBe(refused)
-  return run
-}
-
 const sumOffsets = (marks: readonly { offset: number }[]) => marks.reduce((sum, { offset }) => sum + offset, 0)
-
-/** The first few keys whose rows differ; the whole maps would drown the message. */
-function differences(got: Map<string, OracleRow>, want: Map<string, OracleRow>): unknown[] {
-  const keys = [...new Set([...got.keys(), ...want.keys()])]
-  const same = (a?: OracleRow, b?: OracleRow) => a?.impressions === b?.impressions && a?.clicks === b?.clicks && a?.version === b?.version
-  return keys
-    .filter((key) => !same(got.get(key), want.get(key)))
-    .slice(0, 5)
-    .map((key) => [key, got.get(key), want.get(key)])
-}
 
 describe('the rows are those of the naive twin', () => {
   const lists = makeRecords({ seed: SEED, partitions: 3, records: repetitions({ unit: 1500, all: 2500, long: 4000 }), products: 200 })
@@ -75,6 +47,19 @@ describe('the rows are those of the naive twin', () => {
   })
 })
 
+/** Two clocks, one of them wrong, and gaps in the traffic. */
+const YEAR_MS = 365 * 86_400_000
+const CLOCKS = [0.01, 0.1].flatMap((share) => [1_800_000, 3_000_000, YEAR_MS].map((aheadMs) => ({ share, aheadMs, gapsMs: 3_600_000 })))
+const skewed = (seed: number, records: number, clocks = CLOCKS[seed % CLOCKS.length]) =>
+  makeRecords({ seed, partitions: 2, records, products: 50, stepMs: 100, clocks })
+
+describe('the rows are those of the naive twin when a clock is wrong', () => {
+  test.each(CLOCKS.slice(0, repetitions({ unit: 2, all: CLOCKS.length, long: CLOCKS.length })))('%o', async (clocks) => {
+    const run = await expectOracle(skewed(SEED, 2000, clocks), { workers: 2, seed: SEED })
+    expect(run.stats.terms.late).toBeLessThan(run.stats.terms.counted / 4)
+  })
+})
+
 describe('a restart from the committed low-water marks gives the rows of an undisturbed run', () => {
   test.each(KILLED_SEEDS)('killed again and again, seed %i', async (seed) => {
     const lists = makeRecords({ seed, partitions: 2, records: 3000, products: 50 })
@@ -99,6 +84,23 @@ describe('a restart from the committed low-water marks gives the rows of an undi
     expect(differences(rows, want.rows)).toEqual([])
   })
 
+  test.each(KILLED_SEEDS)('in all windows but those of a clock that is a year ahead, seed %i', async (seed) => {
+    const lists = skewed(seed, 3000, { share: 0.1, aheadMs: YEAR_MS, gapsMs: 3_600_000 })
+    const random = new Random(seed)
+    const rows = new Map<string, OracleRow>()
+    let marks: MemoryRun['committed'] = []
+    const facts: string[] = []
+    for (let life = 0; life < 12; life++) {
+      const run = await runInMemory(lists, { rows, marks, seed: seed + life, killAfter: 15 + random.below(80) })
+      marks = run.committed
+      for (const mark of marks) facts.push(...Object.keys(mark.facts ?? {}))
+    }
+    expect(facts).toEqual(expect.arrayContaining(['candidates', 'windowsFrom']))
+    await runInMemory(lists, { rows, marks, seed })
+    const near = (all: ReadonlyMap<string, OracleRow>) => new Map([...all].filter(([, row]) => row.windowStart < 1_710_000_000_000))
+    expect(differences(near(rows), near(runOracle(lists).rows))).toEqual([])
+  })
+
   test('drained (SIGTERM) in the middle', async () => {
     const lists = makeRecords({ seed: SEED, partitions: 2, records: 3000, products: 50 })
     const rows = new Map<string, OracleRow>()
@@ -110,8 +112,12 @@ describe('a restart from the committed low-water marks gives the rows of an undi
 })
 
 describe('a restart from checkpoints gives the rows of an undisturbed run', () => {
-  test.each(KILLED_SEEDS)('killed again and again, with other workers each time, seed %i', async (seed) => {
-    const lists = makeRecords({ seed, partitions: 2, records: 3000, products: 50 })
+  const cases = KILLED_SEEDS.flatMap((seed) => [
+    { seed, clocks: undefined },
+    { seed, clocks: CLOCKS[seed % CLOCKS.length] },
+  ])
+  test.each(cases)('killed again and again, with other workers each time: %o', async ({ seed, clocks }) => {
+    const lists = makeRecords({ seed, partitions: 2, records: 3000, products: 50, clocks })
     const want = runOracle(lists)
     const random = new Random(seed)
     const rows = new Map<string, OracleRow>()
@@ -146,24 +152,3 @@ describe('a restart from checkpoints gives the rows of an undisturbed run', () =
     expectLedger(ledger, want, second.stats)
   })
 })
-
-/** The last totals of every partition are the oracle's, and what main counted into windows is what their rows hold. */
-function expectLedger(ledger: MemoryRun['ledger'], want: ReturnType<typeof runOracle>, stats: MemoryRun['stats']) {
-  const rows = [...ledger.values()]
-  for (const { topic, partition } of stats.partitions) {
-    const last = rows
-      .filter((row) => 'totals' in row)
-      .filter((row) => row.topic === topic && row.partition === partition && row.totals.first === 0)
-      .reduce((a, b) => (a.last > b.last ? a : b))
-    const { read, counted, late, invalid } = want.ledgers.get(`${topic}/${partition}`)!
-    const reasons = Object.fromEntries(Object.entries(invalid).filter(([, count]) => count > 0))
-    expect(last.totals).toEqual({ first: 0, read, counted, late, invalid: reasons })
-  }
-  const windows = new Map<string, number>()
-  for (const { task, windowStart, impressions, clicks } of want.rows.values()) {
-    const key = `${task} ${windowStart}`
-    windows.set(key, (windows.get(key) ?? 0) + impressions + clicks)
-  }
-  const counted = rows.filter((row) => 'events' in row).map(({ task, start, events }) => [`${task} ${start}`, events] as const)
-  expect(new Map(counted.toSorted())).toEqual(new Map([...windows].toSorted()))
-}

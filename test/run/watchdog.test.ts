@@ -43,6 +43,18 @@ test.each<[what: string, was: PartitionStats[], is: Partial<PipelineStats>, stal
     { partitions: [at({ lag: 9, paused: true }), at({ partition: 1 })] },
     0,
   ],
+  [
+    'what has lag waits for a schema, what is not has none',
+    [at({}), at({ partition: 1 })],
+    { partitions: [at({ lag: 9, awaitsSchema: 'id:1' }), at({ partition: 1 })] },
+    0,
+  ],
+  [
+    'one waits for a schema, and another stands still',
+    [at({}), at({ partition: 1 })],
+    { partitions: [at({ lag: 9, awaitsSchema: 'id:1' }), at({ partition: 1, lag: 1 })] },
+    4_000,
+  ],
   ['ClickHouse or the dead letters hold it', [at({})], { held: true, partitions: [at({ lag: 1 })] }, 3_000],
   ['it drains', [at({})], { state: 'draining', partitions: [at({ lag: 1 })] }, 0],
   ['it has no partition', [], { partitions: [] }, 0],
@@ -128,5 +140,8 @@ test('brokers of which nothing is heard make the run not ready, before the watch
   const heardAt = Date.now()
   const { over, reconnects } = watched(() => [at({ heardAt })])
   await vi.advanceTimersByTimeAsync(SILENCE + 2_000)
-  expect([reconnects(), over.stats().notReady]).toEqual([0, [expect.stringMatching(/^nothing heard of the brokers for \d+ s$/)]])
+  expect([reconnects(), over.stats().notReady]).toEqual([
+    0,
+    [expect.stringMatching(/^nothing heard of the brokers for \d+ s: look at kafka\.brokers/)],
+  ])
 })

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import { Agent, createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
@@ -50,6 +51,7 @@ test('/readyz is 200 only while running with nothing in the way', async () => {
     ready: false,
     state: 'running',
     reasons: ['ClickHouse does not answer at http://ch:8123'],
+    degraded: [],
   })
   for (const state of ['starting', 'draining', 'stopped', 'restarting'] as const) {
     stats = someStats({ state })
@@ -58,10 +60,10 @@ test('/readyz is 200 only while running with nothing in the way', async () => {
 })
 
 test('/metrics is text for Prometheus', async () => {
-  const { url } = await serve(() => someStats({ terms: { counted: 0, late: 42, invalid: 0 } }))
+  const { url } = await serve(() => someStats({ rowsWritten: 42 }))
   const response = await fetch(`${url}/metrics`)
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
-  expect(await response.text()).toContain('\nctr_events_late_total 42\n')
+  expect(await response.text()).toContain('\nctr_rows_written_total 42\n')
 })
 
 test('an unknown path says what there is', async () => {
@@ -99,7 +101,7 @@ test('a foreign address and an unknown host name http.host', async () => {
 
 const blue = { id: 'blue-1' }
 
-async function serveSavepoints(token?: string) {
+async function serveSavepoints(token?: string, { localSavepoints = true } = {}) {
   const names = new Set<string>()
   const savepoints = {
     group: 'shop',
@@ -115,7 +117,15 @@ async function serveSavepoints(token?: string) {
     },
   }
   const read = () => someStats()
-  const server = await startServer({ host: '127.0.0.1', port: 0, registry: createRegistry(read), read, savepoints, token })
+  const server = await startServer({
+    host: '127.0.0.1',
+    port: 0,
+    registry: createRegistry(read),
+    read,
+    savepoints,
+    token,
+    localSavepoints,
+  })
   onTestFinished(() => server.close())
   const ask = async (method: string, path: string, headers: Record<string, string> = {}, body?: object) => {
     const init = { method, headers: body ? { 'content-type': 'application/json', ...headers } : headers }
@@ -125,7 +135,13 @@ async function serveSavepoints(token?: string) {
   return { ask, names, url: server.url }
 }
 
-test('savepoints are taken, listed and removed from the loopback', async () => {
+test('savepoints are not taken without a token and without the switch, whoever asks', async () => {
+  const { ask, names } = await serveSavepoints(undefined, { localSavepoints: false })
+  expect(await ask('POST', '/savepoints', {}, { name: 'blue' })).toEqual([403, { error: expect.stringContaining('http.localSavepoints') }])
+  expect(names.size).toBe(0)
+})
+
+test('savepoints are taken, listed and removed from the loopback with the switch', async () => {
   const { ask } = await serveSavepoints()
   expect(await ask('POST', '/savepoints', {}, { name: 'blue' })).toEqual([200, blue])
   expect(await ask('GET', '/savepoints')).toEqual([200, { savepoints: [{ name: 'blue' }] }])
@@ -191,4 +207,39 @@ test('with a token, only who bears it is served', async () => {
   expect((await ask('GET', '/savepoints', bearing('correct mouse')))[0]).toBe(401)
   expect((await ask('DELETE', '/savepoints/blue', bearing('correct')))[0]).toBe(401)
   expect((await ask('GET', '/savepoints', bearing('correct horse')))[0]).toBe(200)
+})
+
+test('probes are asked by HEAD too, with no body, and other methods are no probes', async () => {
+  const { url } = await serve(() => someStats())
+  const head = await fetch(`${url}/metrics`, { method: 'HEAD' })
+  expect([head.status, await head.text(), Number(head.headers.get('content-length')) > 0]).toEqual([200, '', true])
+  expect((await fetch(`${url}/livez`, { method: 'POST' })).status).toBe(404)
+})
+
+test('a token in the address of a probe is refused as elsewhere', async () => {
+  const { url } = await serve(() => someStats())
+  expect((await fetch(`${url}/livez?token=x`)).status).toBe(400)
+  expect((await fetch(`${url}/livez?verbose=1`)).status).toBe(200)
+})
+
+test('what fails while a probe is answered is said, and the next one is answered', async () => {
+  let fails = true
+  const read = () => {
+    if (fails) throw new Error('broken')
+    return someStats()
+  }
+  const { url } = await serve(read)
+  const broken = await fetch(`${url}/readyz`)
+  expect([broken.status, await broken.json()]).toEqual([500, { error: 'broken' }])
+  fails = false
+  expect((await fetch(`${url}/readyz`)).status).toBe(200)
+})
+
+test('localhost is listened on by each of its addresses', async () => {
+  const server = await startServer({ host: 'localhost', port: 0, registry: createRegistry(() => someStats()), read: () => someStats() })
+  onTestFinished(() => server.close())
+  for (const { address, family } of await lookup('localhost', { all: true })) {
+    const answer = await fetch(`http://${family === 6 ? `[${address}]` : address}:${server.port}/livez`)
+    expect(answer.status).toBe(200)
+  }
 })

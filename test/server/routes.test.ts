@@ -10,7 +10,15 @@ const actions = { group: 'shop', create: async () => ({}), list: async () => [],
 
 async function serve(savepoints?: typeof actions, token?: string) {
   const read = () => someStats()
-  const server = await startServer({ host: '127.0.0.1', port: 0, registry: createRegistry(read), read, savepoints, token })
+  const server = await startServer({
+    host: '127.0.0.1',
+    port: 0,
+    registry: createRegistry(read),
+    read,
+    savepoints,
+    token,
+    localSavepoints: true,
+  })
   onTestFinished(() => server.close())
   return server.url
 }
@@ -29,15 +37,15 @@ test('the index and the answer to an unknown path name what is served, and nothi
 
 test('every route of the list is served, and the guarded ones ask for the token', async () => {
   const url = await serve(actions, 'secret')
-  for (const { method, path, guarded } of Object.values(ROUTES)) {
+  for (const { method, path, who } of Object.values(ROUTES)) {
     const { status } = await fetch(url + path.replace(':name', 'blue'), { method })
-    expect([path, status]).toEqual([path, guarded ? 401 : 200])
+    expect([path, status]).toEqual([path, who === 'everybody' ? 200 : 401])
   }
 })
 
 test('routes of savepoints are not there when there are no savepoints', async () => {
   const url = await serve()
-  for (const { method, path } of Object.values(ROUTES).filter(({ guarded }) => guarded)) {
+  for (const { method, path } of Object.values(ROUTES).filter(({ who }) => who === 'operator')) {
     expect((await fetch(url + path.replace(':name', 'blue'), { method })).status).toBe(404)
   }
 })
@@ -46,7 +54,7 @@ test('no route of savepoints goes round the guard', async () => {
   const app = fastify()
   onTestFinished(() => app.close())
   addSavepoints(app, actions, async (_, reply) => void (await reply.code(418).send({})))
-  for (const { method, path } of Object.values(ROUTES).filter(({ guarded }) => guarded)) {
+  for (const { method, path } of Object.values(ROUTES).filter(({ who }) => who === 'operator')) {
     expect((await app.inject({ method, url: path.replace(':name', 'blue') })).statusCode).toBe(418)
   }
 })

@@ -6,6 +6,7 @@ import { CtrError } from '../../src/errors.ts'
 import { decodeOffsetMetadata } from '../../src/kafka/offset-metadata.ts'
 import { encodeBatch } from '../../workshop/memory-run.ts'
 import type { OracleRecord } from '../../workshop/oracle.ts'
+import { FIRST_ID, type Finale, REMADE_ID } from './finale.ts'
 import { TOPICS } from './plan.ts'
 import { differenceOf } from './truth.ts'
 import type { World } from './world.ts'
@@ -36,6 +37,8 @@ export interface Member {
 /** What a fetch gives. */
 export interface Fetched {
   readonly outOfRange: boolean
+  /** The topic of this id is not there any more. */
+  readonly otherTopic: boolean
   readonly latest: number
   readonly bytes: Buffer
 }
@@ -49,6 +52,7 @@ export class Broker {
   readonly #logs = new Map<string, Log>()
   readonly #committed = new Map<string, { readonly offset: number; readonly metadata: string }>()
   readonly #members = new Map<string, Member>()
+  readonly #topicIds = new Map(TOPICS.map((topic) => [topic, FIRST_ID]))
   #assigned = new Map<number, string>()
   /** Lowest marks at times past. */
   readonly #history: { readonly at: number; readonly marks: ReadonlyMap<string, number> }[] = []
@@ -80,13 +84,37 @@ export class Broker {
     return left
   }
 
-  fetch(topic: string, partition: number, from: number): Fetched {
+  get topicIds(): ReadonlyMap<string, string> {
+    return this.#topicIds
+  }
+
+  /** By the topic's id, or its name when that is undefined. */
+  fetch(topic: string, partition: number, from: number, topicId: string | undefined): Fetched {
     const log = this.#log(topic, partition)
     const { earliest, latest } = log
-    if (from < earliest || from > latest) return { outOfRange: true, latest, bytes: Buffer.alloc(0) }
+    const nothing = { latest, bytes: Buffer.alloc(0), otherTopic: false, outOfRange: false }
+    if (topicId !== undefined && topicId !== this.#topicIds.get(topic)) return { ...nothing, otherTopic: true }
+    if (from < earliest || from > latest) return { ...nothing, outOfRange: true }
     const first = log.batches.findIndex(({ nextOffset }) => nextOffset > from)
     const some = first < 0 ? [] : log.batches.slice(first, first + 1 + this.#world.random.below(4))
-    return { outOfRange: false, latest, bytes: Buffer.concat(some.map(({ bytes }) => bytes)) }
+    return { ...nothing, bytes: Buffer.concat(some.map(({ bytes }) => bytes)) }
+  }
+
+  /** See finale.ts. Of a topic that is deleted the group's offsets go too. */
+  finish({ kind, topic, lists }: Finale): void {
+    const isRemade = kind !== 'gap'
+    if (isRemade) this.#topicIds.set(topic, REMADE_ID)
+    this.#world.note('world', `${topic}: ${kind}`)
+    for (const list of lists) {
+      const log = this.#log(topic, list[0]!.partition)
+      log.batches.length = 0
+      log.earliest = isRemade ? 0 : list[0]!.offset
+      log.latest = list[0]!.offset
+      log.coming.push(...list)
+      if (isRemade) this.#committed.delete(`${topic}/${log.partition}`)
+    }
+    this.#history.length = 0
+    this.produce(1)
   }
 
   offset(topic: string, partition: number, which: 'earliest' | 'latest'): number {
@@ -159,7 +187,8 @@ export class Broker {
   #check(topic: string, partition: number, offset: number, metadata: string): void {
     const { truth, mutation } = this.#world
     const known = decodeOffsetMetadata(metadata)
-    const want = truth.prefix(topic, partition, offset)
+    const remade = known?.facts?.topicId === REMADE_ID
+    const want = truth.prefix(remade ? `${topic}#${REMADE_ID}` : topic, partition, offset)
     const place = `mark ${topic}/${partition}@${offset}`
     if (mutation !== undefined) return // the end must tell
     if (known?.maxEventTime !== want.maxEventTime) {

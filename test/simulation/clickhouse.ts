@@ -9,8 +9,8 @@ import { RowIntake } from '../../src/sink/row-intake.ts'
 import type { Sink } from '../../src/sink/sink.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
 import type { LedgerRow, WindowLedgerRow } from '../../src/window/ledger.ts'
-import { readRow } from '../../workshop/memory-run.ts'
 import { type OracleRow, rowKey } from '../../workshop/oracle.ts'
+import { readRow } from '../../workshop/read-row.ts'
 import type { Owner } from './scheduler.ts'
 import { differenceOf } from './truth.ts'
 import type { World } from './world.ts'
@@ -48,11 +48,12 @@ export class ClickHouse {
       const { topic, partition, last, totals, deadLettered, maxEventTime } = row
       const key = `${topic}/${partition}/${totals.first}-${last}`
       const want = this.#world.truth.prefix(topic, partition, last + 1)
-      const invalid = Object.values(totals.invalid).reduce((sum, count) => sum + count, 0)
+      const { ignored, ...reasons } = totals.invalid
+      const invalid = Object.values(reasons).reduce((sum, count) => sum + count, 0)
       const difference = differenceOf(totals, want)
       if (difference !== undefined) this.#world.violation(`ledger ${key}: ${difference}`)
       if (totals.first !== 0) this.#world.violation(`ledger ${key} does not begin at 0`)
-      if (maxEventTime !== want.maxEventTime) this.#world.violation(`ledger ${key}: largest event time ${maxEventTime}`)
+      if (maxEventTime !== want.ledgerTime) this.#world.violation(`ledger ${key}: largest event time ${maxEventTime}`)
       if (deadLettered !== invalid) this.#world.violation(`ledger ${key}: ${deadLettered} of ${invalid} dead-lettered`)
       this.ledger.set(key, row)
     }
@@ -172,7 +173,7 @@ export class SimulatedSink implements Sink {
     this.#away = true
     const rows: OracleRow[] = []
     for (let at = 0; at < batch.size; ) {
-      const { row, end } = readRow(batch.bytes, at)
+      const { row, end } = readRow(batch.bytes, at, this.#world.plan.rules.windowSlide !== undefined)
       rows.push(row)
       at = end
     }

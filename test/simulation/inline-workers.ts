@@ -13,8 +13,9 @@ import { createWorkerStats } from '../../src/worker/worker-stats.ts'
 import type { Owner } from './scheduler.ts'
 import type { World } from './world.ts'
 
-/** More than one block can emit. */
+/** More than one block can emit, of windows that overlap many in one step. */
 const ROW_RING_BYTES = 128 * 1024
+const ROW_RING_OVERLAP_BYTES = 2 * 1024 * 1024
 const TURN_BLOCKS = 8
 
 // A worker that waited here would wait for ever.
@@ -57,7 +58,9 @@ export class InlineWorkers implements WorkerPool {
     this.#world = world
     this.#pod = pod
     this.rings = Array.from({ length: count }, () => createRing(ringBytes))
-    this.rowRings = Array.from({ length: count }, () => createRing(ROW_RING_BYTES))
+    this.rowRings = Array.from({ length: count }, () =>
+      createRing(settings.windows.windowSlide === undefined ? ROW_RING_BYTES : ROW_RING_OVERLAP_BYTES),
+    )
     this.stats = Array.from({ length: count }, () => createWorkerStats())
     this.writers = this.rings.map((ring) => new RingWriter(ring))
     this.done = this.#done.promise

@@ -11,7 +11,7 @@ import { LaneGroup } from '../../src/kafka/lane-group.ts'
 import { encodeOffsetMetadata } from '../../src/kafka/offset-metadata.ts'
 import type { LowWaterMark, Source, SourceHandler } from '../../src/source/source.ts'
 import type { Broker, Fetched, Member } from './broker.ts'
-import { GROUP, TOPICS } from './plan.ts'
+import { GROUP, type JoinStep, TOPICS } from './plan.ts'
 import type { Owner } from './scheduler.ts'
 import type { World } from './world.ts'
 
@@ -36,12 +36,16 @@ export class SimulatedMember implements Source, Member {
   readonly #bounded: boolean
   readonly #logger: Logger
   readonly #fetchers = new Map<string, Fetcher>()
+  /** By which topics are fetched. */
+  readonly #topicIds = new Map<string, string>()
   #lanes: LaneGroup | undefined
   #generation = 0
   #waking = false
   #stopped = false
   #closed = false
   #committing: Promise<void> | undefined
+  /** Told of each step of a join, again and again. */
+  onStep: (step: JoinStep) => void = () => {}
 
   constructor(world: World, broker: Broker, pod: Owner, bounded: boolean, logger: Logger) {
     this.#world = world
@@ -52,6 +56,11 @@ export class SimulatedMember implements Source, Member {
     this.id = pod.name
   }
 
+  get extent() {
+    const { tasks } = this.#world.plan
+    return { tasks, partitions: tasks * TOPICS.length }
+  }
+
   async start(handler: SourceHandler): Promise<void> {
     await this.#persist(() => {})
     if (this.#stopped) return
@@ -59,6 +68,11 @@ export class SimulatedMember implements Source, Member {
     const control = {
       handler,
       cluster: () => this.#cluster,
+      topicIds: async () => {
+        if (this.#world.mutation === 'ids of topics ignored') return undefined
+        return await this.#world.request(this.#pod, 'kafka', () => new Map(this.#broker.topicIds))
+      },
+      readBy: (topic: string, id: string) => void this.#topicIds.set(topic, id),
       seek: (lane: Lane, offset: number) => {
         const fetcher = this.#fetchers.get(`${lane.topic}/${lane.partition}`)
         if (fetcher === undefined) return
@@ -73,12 +87,14 @@ export class SimulatedMember implements Source, Member {
       },
     }
     this.#lanes = new LaneGroup(options, control, new Map(TOPICS.map((topic) => [topic, this.#world.plan.tasks])))
+    this.onStep('asks')
     await this.#persist(() => this.#broker.join(this))
   }
 
   wake(): void {
     if (this.#waking) return
     this.#waking = true
+    this.onStep('syncs')
     this.#world.time.after(this.#world.latency() * 3, () => this.#rejoin(), this.#pod)
   }
 
@@ -107,6 +123,8 @@ export class SimulatedMember implements Source, Member {
       const metadata = { ...known }
       if (mutation === 'marks without event time') metadata.maxEventTime = undefined
       if (mutation === 'marks without totals') metadata.totals = undefined
+      if (mutation === 'marks without candidates') metadata.facts = { ...metadata.facts, candidates: undefined }
+      if (mutation === 'marks without windowsFrom') metadata.facts = { ...metadata.facts, windowsFrom: undefined }
       return [{ topic: lane.topic, partition, offset, metadata: encodeOffsetMetadata(metadata) }]
     })
     if (own.length === 0 || this.#committing !== undefined) return false
@@ -156,6 +174,7 @@ export class SimulatedMember implements Source, Member {
     }
     this.#world.note(this.id, `joined generation ${this.#generation} with ${tasks.join(' ') || 'no task'}`)
     this.#lanes?.joined(assignment)
+    this.onStep('restores')
     for (const fetcher of this.#fetchers.values()) this.#fetchSoon(fetcher, 0)
   }
 
@@ -167,13 +186,15 @@ export class SimulatedMember implements Source, Member {
 
   async #fetch(fetcher: Fetcher): Promise<void> {
     const { topic, partition, seeks, position } = fetcher
+    const topicId = this.#topicIds.get(topic)
     let wait = 0
     if (!fetcher.held && !fetcher.gone && !this.#stopped) {
       const fetched = await this.#world
-        .request(this.#pod, 'kafka', () => this.#broker.fetch(topic, partition, position))
+        .request(this.#pod, 'kafka', () => this.#broker.fetch(topic, partition, position, topicId))
         .catch(() => undefined)
       if (fetched === undefined) wait = POLL_MS
-      else if (await this.#take(fetcher, position, fetched)) {
+      else if (await this.#take(fetcher, position, fetched, topicId)) {
+        this.onStep('fetched')
         if (seeks === fetcher.seeks) fetcher.position = walkBatches(fetched.bytes, 0, fetched.bytes.length, []).nextOffset
       } else wait = POLL_MS
     }
@@ -182,16 +203,18 @@ export class SimulatedMember implements Source, Member {
   }
 
   /** False when there was nothing. The memory of what was fetched is spoiled as soon as nobody holds it. */
-  async #take({ topic, partition }: Fetcher, position: number, { outOfRange, latest, bytes: log }: Fetched): Promise<boolean> {
-    if (outOfRange) this.#lanes?.outOfRange(topic, partition)
-    else this.#lanes?.endOffset(topic, partition, latest)
+  async #take({ topic, partition }: Fetcher, position: number, fetched: Fetched, topicId: string | undefined): Promise<boolean> {
+    const { outOfRange, otherTopic, latest, bytes: log } = fetched
+    if (otherTopic) this.#lanes?.otherTopic(topic, partition)
+    else if (outOfRange) this.#lanes?.outOfRange(topic, partition)
+    else this.#lanes?.endOffset(topic, partition, latest, latest, topicId)
     if (log.length === 0) return false
     const pool = { giveBack: (one: Frame) => one.bytes.fill(0xff) } as unknown as FramePool
     const frame = new Frame(pool, log.length)
     frame.retain()
     log.copy(frame.bytes)
     const walk = walkBatches(frame.bytes, 0, log.length, [])
-    const value = { bytes: frame.bytes, walk, frame, generation: frame.generation }
+    const value = { bytes: frame.bytes, walk, frame, generation: frame.generation, topicId }
     const batch = { topic, partition, fetchedOffset: String(position), rawMessages: [{ value }] }
     const taken = this.#lanes?.take(batch as unknown as Parameters<LaneGroup['take']>[0])
     frame.release()

@@ -5,15 +5,24 @@
 import type { Manifest } from '../../src/checkpoint/manifest.ts'
 import { CtrError } from '../../src/errors.ts'
 import type { ObjectStore } from '../../src/store/object-store.ts'
+import { REMADE_ID } from './finale.ts'
 import type { Owner } from './scheduler.ts'
 import { differenceOf } from './truth.ts'
 import type { World } from './world.ts'
+
+/** A checkpoint that was under way when the store was emptied is through by then, whatever it met. */
+const SETTLED_MS = 15_000
 
 export class SharedStore {
   readonly objects = new Map<string, Uint8Array>()
   /** Keys that were damaged or removed on purpose. */
   readonly damaged = new Set<string>()
   full = false
+  /** What went when the store was emptied, with its size. */
+  readonly #gone = new Map<string, number>()
+  #emptiedAt = Number.POSITIVE_INFINITY
+  /** When manifests appeared, by id. */
+  readonly #writtenAt = new Map<string, number>()
   readonly #world: World
 
   constructor(world: World) {
@@ -32,12 +41,14 @@ export class SharedStore {
       },
       get: (key) => ask(() => this.objects.get(key)?.slice()),
       list: (prefix) =>
-        ask(() =>
-          [...this.objects]
+        ask(() => {
+          const there = new Map([...this.objects].map(([key, { length }]) => [key, length]))
+          if (world.mutation === 'objects that are gone are listed') for (const [key, bytes] of this.#gone) there.set(key, bytes)
+          return [...there]
             .filter(([key]) => key.startsWith(prefix))
-            .map(([key, { length }]) => ({ key, bytes: length }))
-            .sort((a, b) => (a.key < b.key ? -1 : 1)),
-        ),
+            .map(([key, bytes]) => ({ key, bytes }))
+            .sort((a, b) => (a.key < b.key ? -1 : 1))
+        }),
       remove: (keys) => ask(() => this.#remove(pod, keys)),
       close: async () => {},
     }
@@ -56,6 +67,27 @@ export class SharedStore {
     else if (how === 1) this.objects.set(key, bytes.slice(0, random.below(bytes.length)))
     else bytes[random.below(bytes.length)]! ^= 1 << random.below(8)
     this.#world.note('store', `damaged ${key}`)
+  }
+
+  /** Somebody removes everything. */
+  empty(): void {
+    for (const key of this.objects.keys()) {
+      this.damaged.add(key)
+      this.#gone.set(key, this.objects.get(key)!.length)
+    }
+    this.objects.clear()
+    this.#emptiedAt = this.#world.time.now
+    this.#world.note('store', 'emptied')
+  }
+
+  /** What was written well after the store was emptied refers to nothing that went then. */
+  checkAfterEmptied(): void {
+    for (const { id, tasks } of this.manifests()) {
+      if (!((this.#writtenAt.get(id) ?? 0) > this.#emptiedAt + SETTLED_MS)) continue
+      for (const { object } of tasks) {
+        if (object !== null && this.#gone.has(object.key)) this.#world.violation(`checkpoint ${id} refers to ${object.key}, gone for long`)
+      }
+    }
   }
 
   /** Manifests that can be read as they were written. */
@@ -94,11 +126,12 @@ export class SharedStore {
   }
 
   #check({ id, tasks }: Manifest): void {
+    this.#writtenAt.set(id, this.#world.time.now)
     this.checkReferences('when a manifest appeared')
     if (this.#world.mutation !== undefined) return
     for (const { partitions } of tasks) {
-      for (const { topic, partition, position, maxEventTime, totals } of partitions) {
-        const want = this.#world.truth.prefix(topic, partition, position)
+      for (const { topic, partition, topicId, position, maxEventTime, totals } of partitions) {
+        const want = this.#world.truth.prefix(topicId === REMADE_ID ? `${topic}#${REMADE_ID}` : topic, partition, position)
         const difference = differenceOf(totals, want)
         if (difference !== undefined) this.#world.violation(`checkpoint ${id}, ${topic}/${partition}@${position}: ${difference}`)
         if ((maxEventTime ?? undefined) !== want.maxEventTime) {

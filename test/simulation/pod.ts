@@ -4,16 +4,18 @@ import type { StartWish } from '../../src/checkpoint/decide.ts'
 import { Restorer } from '../../src/checkpoint/restore.ts'
 import { CtrError } from '../../src/errors.ts'
 import type { DeadLetter } from '../../src/output/dead-letter.ts'
+import type { Lines } from '../../src/output/lines.ts'
 import { DEAD_LETTERS, type Output } from '../../src/output/output.ts'
 import { outputQueue } from '../../src/output/output-queue.ts'
-import { type Checkpoints, Pipeline } from '../../src/run/pipeline.ts'
+import { Pipeline } from '../../src/run/pipeline.ts'
+import type { Checkpoints } from '../../src/run/pipeline-options.ts'
 import { BookKeeper } from './book-keeper.ts'
 import type { Broker } from './broker.ts'
 import { type ClickHouse, SimulatedSink } from './clickhouse.ts'
 import { InlineWorkers } from './inline-workers.ts'
 import { SimulatedMember } from './member.ts'
 import type { SharedStore } from './object-store.ts'
-import { GROUP, REVISION, TENANT, TOPICS } from './plan.ts'
+import { GROUP, type JoinDeath, REVISION, TENANT, TOPICS } from './plan.ts'
 import type { Owner, Timer } from './scheduler.ts'
 import type { World } from './world.ts'
 
@@ -38,8 +40,12 @@ export interface PodOptions {
   /** Its clock is ahead by so much, ms. */
   readonly skew: number
   readonly queueMaxBytes: number
+  readonly joinDeath: JoinDeath | undefined
+  /** It has died so. */
+  readonly onJoinDeath: () => void
 }
 
+const TOLD_MAX = 10_000
 /** Ways to end that are no fault. */
 const FINE: readonly string[] = ['CTR_SHUTDOWN_TIMEOUT', 'CTR_WORKER_DIED', 'CTR_SINK_DIED']
 /** A start from a savepoint that can't be had. */
@@ -70,6 +76,7 @@ export class Pod implements Owner {
     this.member = new SimulatedMember(world, places.broker, this, options.bounded, logger)
     this.pipeline = new Pipeline({
       topics: TOPICS,
+      formats: plan.mapping?.formats,
       rules: { ...plan.rules, idleTimeout: options.idleTimeout },
       stateTtl: plan.stateTtl,
       tenant: TENANT,
@@ -98,6 +105,7 @@ export class Pod implements Owner {
         return this.#workers
       },
     })
+    if (options.joinDeath !== undefined) this.#dieJoining(options.joinDeath, options.onJoinDeath)
     this.pipeline.finished.then(
       () => this.#ended('ended'),
       (error: unknown) => this.#ended('failed', error),
@@ -115,6 +123,21 @@ export class Pod implements Owner {
     this.#world.note(this.name, `dies (${this.pipeline.state})`)
     this.#silent()
     this.dead = true
+  }
+
+  /** Once, and only while things go wrong: who has begun to end it all must come to the end. */
+  #dieJoining({ step: last, afterMs }: JoinDeath, onDied: () => void): void {
+    this.member.onStep = (step) => {
+      if (step !== last) return
+      this.member.onStep = () => {}
+      const die = () => {
+        if (this.#world.calm || this.dead) return
+        this.#world.note(this.name, `joining: ${step}`)
+        this.crash()
+        onDied()
+      }
+      this.#world.time.after(afterMs, die, undefined)
+    }
   }
 
   /** SIGSTOP. */
@@ -178,8 +201,9 @@ export class Pod implements Owner {
 
   #checkpoints(store: SharedStore, { from, writerId, skew }: PodOptions, log: Logger): Checkpoints {
     const { plan } = this.#world
-    const { windowSize, outOfOrderness, allowedLateness } = plan.rules
-    const rules = { windowType: 'tumbling', windowSize, outOfOrderness, allowedLateness, topics: TOPICS, tenant: TENANT }
+    const { windowSize, windowSlide, outOfOrderness, allowedLateness } = plan.rules
+    const windowType = windowSlide === undefined ? 'tumbling' : 'sliding'
+    const rules = { windowType, windowSize, windowSlide, outOfOrderness, allowedLateness, topics: TOPICS, tenant: TENANT }
     const open = () => store.open(this)
     const restorer = new Restorer({ open: async () => open(), group: GROUP, rules, wish: { from, ignoreState: false }, log })
     return {
@@ -199,13 +223,14 @@ export class Pod implements Owner {
   }
 
   #deadLetters(letters: Set<string>, logger: Logger, queueMaxBytes: number): Output {
-    const deliver = (lines: readonly Buffer[]) =>
-      this.#world.request(this, 'letters', () => {
-        for (const line of lines) letters.add(letterKey(JSON.parse(line.toString()) as DeadLetter))
+    const deliver = ({ bytes }: Lines) => {
+      const lines = bytes.toString().trimEnd().split('\n')
+      return this.#world.request(this, 'letters', () => {
+        for (const line of lines) letters.add(letterKey(JSON.parse(line) as DeadLetter))
       })
-    const output = outputQueue({ place: 'topic dead', deliver, close: async () => {} }, DEAD_LETTERS, logger, queueMaxBytes)
-    if (this.#world.mutation !== 'dead letters not awaited') return output
-    return Object.assign(Object.create(output) as Output, { delivered: async () => {} })
+    }
+    const output = outputQueue({ place: 'topic dead', parallel: 2, deliver, close: async () => {} }, DEAD_LETTERS, logger, queueMaxBytes)
+    return this.#world.mutation === 'dead letters not awaited' ? unawaited(output) : output
   }
 
   #logger(): Logger {
@@ -213,7 +238,13 @@ export class Pod implements Owner {
       const { err, ...rest } = fields
       this.#world.note(this.name, `${message} ${JSON.stringify(rest)}${err instanceof Error ? ` ${err.message}` : ''}`)
     }
-    return { info: say, warn: say, error: say, debug() {} } as unknown as Logger
+    const warn = (fields: Record<string, unknown>, message: string) => {
+      if (this.#world.told.length < TOLD_MAX) this.#world.told.push(message)
+      const { degraded, subject } = fields
+      if (degraded === 'farWindows') this.#world.incomplete.add(Number(String(subject).split('/')[1]))
+      say(fields, message)
+    }
+    return { info: say, warn, error: say, debug() {} } as unknown as Logger
   }
 
   #mutated(found: Awaited<ReturnType<Restorer['find']>>) {
@@ -238,4 +269,19 @@ function letterKey({ errorCode, rawTopic, partition, offset, eventTimeMillisUtc,
   if (errorCode !== 'ROW_REFUSED') return `${rawTopic}/${partition}/${offset}`
   const { product_id, version } = JSON.parse(rawData) as { product_id: string; version: number }
   return `refused/${partition}/${eventTimeMillisUtc}/${product_id}/${version}`
+}
+
+function unawaited(output: Output): Output {
+  return {
+    get full() {
+      return output.full
+    },
+    get trouble() {
+      return output.trouble
+    },
+    put: (record) => output.put(record),
+    room: () => output.room(),
+    delivered: async () => {},
+    close: () => output.close(),
+  }
 }

@@ -1,11 +1,12 @@
 /**
- * npm run test:sim [-- --seeds N] [--from S] [--processes P] [--mutation NAME] [--log]
+ * npm run test:sim [-- --seeds N] [--from S] [--processes P] [--mutation NAME] [--variant sliding|several|sliding-several] [--log]
  *
  * Simulates N seeds from S on in P processes, prints what was found and one line of verdict; exits 1 when anything was.
  */
 import './virtual-time.ts'
 import { fork } from 'node:child_process'
 import { parseArgs } from 'node:util'
+import { VARIANTS } from './plan.ts'
 import { type Outcome, simulate } from './simulate.ts'
 import { MUTATIONS } from './world.ts'
 
@@ -15,10 +16,13 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     processes: { type: 'string', default: '2' },
     mutation: { type: 'string' },
+    variant: { type: 'string', default: 'usual' },
     log: { type: 'boolean', default: false },
   },
 })
 const mutation = MUTATIONS.find((one) => one === values.mutation)
+const variant = VARIANTS.find((one) => one === values.variant)
+if (variant === undefined) throw new Error(`--variant is one of: ${VARIANTS.join(', ')}`)
 if (values.mutation !== undefined && mutation === undefined) throw new Error(`--mutation is one of: ${MUTATIONS.join(', ')}`)
 const LOG_LINES = 60
 const FAILURES_MAX = 10
@@ -39,7 +43,7 @@ interface Sum {
 async function runPart({ from, seeds }: Part): Promise<Sum> {
   const sum: Sum = { seeds: 0, events: 0, starts: 0, simulatedMs: 0, failed: [] }
   for (let seed = from; seed < from + seeds && sum.failed.length < FAILURES_MAX; seed++) {
-    const outcome = await simulate(seed, mutation)
+    const outcome = await simulate(seed, mutation, variant)
     sum.seeds++
     sum.events += outcome.events
     sum.starts += outcome.starts

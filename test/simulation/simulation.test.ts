@@ -23,6 +23,22 @@ test(
   TIMEOUT_MS,
 )
 
+test.each([
+  ['sliding', SHORT_SET],
+  ['several', SHORT_SET],
+  ['sliding-several', Math.ceil(SHORT_SET / 4)],
+] as const)(
+  `%s: windows that overlap, or records that are several events, or both`,
+  async (variant, seeds) => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const { violations, log } = await simulate(seed, undefined, variant)
+      const last = violations.length > 0 ? log.slice(-LOG_LINES).join('\n') : ''
+      expect(violations, `seed ${seed}; run.ts --seeds 1 --from ${seed} --variant ${variant} --log shows all of\n${last}`).toEqual([])
+    }
+  },
+  TIMEOUT_MS,
+)
+
 test('a seed goes the same way every time', async () => {
   const [one, other] = [await simulate(7), await simulate(7)]
   expect(one.events).toBe(other.events)

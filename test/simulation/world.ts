@@ -6,7 +6,7 @@
  */
 import { CtrError } from '../../src/errors.ts'
 import type { Random } from '../../src/load/random.ts'
-import type { Plan } from './plan.ts'
+import { type Plan, RECORDS_END_MS } from './plan.ts'
 import { type Owner, Scheduler } from './scheduler.ts'
 import type { Truth } from './truth.ts'
 
@@ -19,18 +19,22 @@ export const MUTATIONS = [
   'version ignored',
   'marks without event time',
   'marks without totals',
+  'marks without candidates',
+  'marks without windowsFrom',
   'checkpoint before the rows are acknowledged',
   'changed task refers to its old object',
   'restore without first offsets',
   'dirty panes restored as clean',
   'dead letters not awaited',
   'ledger not awaited',
+  'ids of topics ignored',
+  'objects that are gone are listed',
 ] as const
 
 export type Mutation = (typeof MUTATIONS)[number]
 
-/** 2023-11-14 or so: behind all event times of the records. */
-const START_MS = 1_700_001_000_000
+/** Behind all event times of the records, but those of a clock that is a year ahead. */
+const START_MS = RECORDS_END_MS
 const LOG_MAX = 20_000
 const VIOLATIONS_MAX = 6
 
@@ -41,6 +45,10 @@ export class World {
   readonly random: Random
   readonly mutation: Mutation | undefined
   readonly violations: string[] = []
+  /** Warnings of pods. */
+  readonly told: string[] = []
+  /** Tasks of which a start has told that windows far ahead lack what only a checkpoint had. */
+  readonly incomplete = new Set<number>()
   readonly #down = new Set<Place>()
   readonly #log: string[] = []
   /** Trouble is over: everything answers, and soon. */

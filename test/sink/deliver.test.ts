@@ -11,6 +11,7 @@ import { Batch } from '../../src/sink/batch.ts'
 import { Delivery, type ParkedRow } from '../../src/sink/deliver.ts'
 import { rowFrame, rowMaxBytes, writeRow } from '../../src/sink/row-binary.ts'
 import { createSinkStats, readSinkStats } from '../../src/sink/sink-stats.ts'
+import { ONE_PLACE, plainForm } from '../../workshop/tables.ts'
 import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { until } from '../support/sink-run.ts'
 
@@ -39,8 +40,10 @@ async function start() {
     signal: stopping.signal,
     reports: {
       trouble: ({ message }) => told.push(/every row|more than 100/.exec(message)?.[0] ?? message),
+      retrying: ({ code }) => told.push(`retrying ${code} at ${now}`),
       recovered: () => told.push('ok'),
       parked: (rows) => parked.push(...rows),
+      moved: (url) => told.push(`moved to ${url}`),
     },
     now: () => now,
     sleep: async (ms) => {
@@ -48,7 +51,7 @@ async function start() {
       await sleep(5)
     },
   })
-  await delivery.prepare(true)
+  await delivery.prepare(plainForm(endpoint.database), ONE_PLACE, { info: () => undefined })
   return { delivery, told, parked, now: () => now, stop: () => stopping.abort(), stats: () => readSinkStats(stats) }
 }
 
@@ -125,5 +128,29 @@ test('a table that takes nothing holds for as long as it lasts and parks nothing
   stop()
   expect(await delivering).toBe(false)
   expect(await written()).toEqual([])
+  await delivery.close()
+})
+
+test('attempts that fail in a row are told within seconds, then as trouble, and that they are over', async () => {
+  const { delivery, told } = await start()
+  const url = 'http://127.0.0.1:1'
+  delivery.move({ url })
+  const delivering = delivery.deliver(batchOf(['p']))
+  await until(() => told.length > 1)
+  expect(told).toEqual([
+    // Half of 100, 200, 400, 800 and 1600 ms.
+    'retrying CTR_CLICKHOUSE_UNREACHABLE at 1550',
+    expect.stringMatching(/^clickhouse\.url: ClickHouse at .* does not answer .*; check that it runs/),
+  ])
+  delivery.move({ url: endpoint.url })
+  expect(await delivering).toBe(true)
+  expect(told.slice(2)).toEqual(['ok'])
+
+  delivery.move({ url })
+  const next = delivery.deliver(batchOf(['q']))
+  await until(() => told.length > 3)
+  delivery.move({ url: endpoint.url })
+  expect(await next).toBe(true)
+  expect(told.slice(3)).toEqual([expect.stringMatching(/^retrying/), 'ok'])
   await delivery.close()
 })

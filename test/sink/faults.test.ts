@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { applySchema } from '../../src/clickhouse/apply-schema.ts'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { type ClickHouseProxy, clickHouseError, type Fault, type ProxyOptions, startProxy } from '../../workshop/clickhouse-proxy.ts'
+import { makeTables } from '../../workshop/tables.ts'
 import { createAuthority } from '../../workshop/tls.ts'
 import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 import { type SinkRun, startRun, until, writtenRows } from '../support/sink-run.ts'
@@ -15,8 +15,8 @@ const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 let proxy: ClickHouseProxy | undefined
 let run: SinkRun | undefined
-beforeEach(() => {
-  endpoint = clickhouse.own('faults')
+beforeEach(async () => {
+  endpoint = await clickhouse.emptied('faults')
 })
 afterEach(async () => {
   await run?.sink.stop()
@@ -194,7 +194,7 @@ test('a table dropped under a running sink is trouble that names the remedy, and
   await running.rows(0, [{ product: 'a', start: T0, impressions: 4, clicks: 0 }])
   await until(() => running.troubles.length > 0)
   expect(running.messages[0]).toContain('ctr schema apply')
-  await applySchema(endpoint)
+  await makeTables(endpoint)
   await running.end()
   await running.sink.ended
   expect(await totals()).toEqual({ n: 4, rows: 1 })

@@ -16,7 +16,7 @@ let gate: ClickHouseProxy
 let run: SinkRun
 beforeEach(async () => {
   gate = await startProxy(clickhouse.endpoint.url)
-  endpoint = { ...clickhouse.own('ledger'), url: gate.url }
+  endpoint = { ...(await clickhouse.emptied('ledger')), url: gate.url }
 })
 afterEach(async () => {
   await run.sink.stop()
@@ -41,7 +41,8 @@ const windowRow = (more: Partial<WindowLedgerRow> = {}): WindowLedgerRow => ({ t
 
 const ledger = () =>
   clickhouse.rows(
-    `SELECT * EXCEPT (max_event_time, cut_at), toUnixTimestamp64Milli(max_event_time) AS time, cut_at > now() - 60 AS fresh
+    `SELECT * EXCEPT (max_event_time, cut_at, ignored, duplicate), toUnixTimestamp64Milli(max_event_time) AS time,
+       cut_at > now() - 60 AS fresh
      FROM db.ctr_ledger FINAL ORDER BY topic, partition, last_offset`,
     endpoint.database,
   )

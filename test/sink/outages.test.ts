@@ -1,5 +1,7 @@
 /** What ClickHouse may do to a running sink: what is seen of it, what is held meanwhile, and that all rows are there when it is over. */
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { type ClickHouseProxy, clickHouseError, type Fault, startProxy } from '../../workshop/clickhouse-proxy.ts'
@@ -15,7 +17,7 @@ let gate: ClickHouseProxy
 let run: SinkRun
 beforeEach(async () => {
   gate = await startProxy(clickhouse.endpoint.url)
-  endpoint = { ...clickhouse.own('outages'), url: gate.url }
+  endpoint = { ...(await clickhouse.emptied('outages')), url: gate.url }
 })
 afterEach(async () => {
   await run?.sink.stop()
@@ -72,7 +74,7 @@ const OUTAGES: Record<string, Outage> = {
   'the server never answers': {
     ...fault({ kind: 'hang' }),
     code: 'CTR_CLICKHOUSE_UNREACHABLE',
-    message: /^clickhouse\.url: .* does not answer \(Timeout error/,
+    message: /^clickhouse\.requestTimeout: .* has not answered within/,
   },
   'connections break in the middle of every insert': {
     ...fault({ kind: 'reset', afterBytes: 800 }),
@@ -109,7 +111,7 @@ const OUTAGES: Record<string, Outage> = {
     ...fault({ kind: 'settings', settings: { readonly: '1' } }),
     atOnce: true,
     code: 'CTR_CLICKHOUSE_REFUSED',
-    message: /refuses \(164 READONLY/,
+    message: /^clickhouse\.username: the settings profile of default .* forbids \(164 READONLY/,
   },
   'the password is changed': {
     ...fault({ kind: 'wrong-password' }),
@@ -121,7 +123,7 @@ const OUTAGES: Record<string, Outage> = {
     ...fault(clickHouseError(497, 'ACCESS_DENIED')),
     atOnce: true,
     code: 'CTR_CLICKHOUSE_AUTH',
-    message: /^clickhouse\.username: .* does not give default the right .*grant it/,
+    message: /^clickhouse\.username: .* does not give default the right .*`ctr schema grants` prints what to grant/,
   },
   'the table is gone': {
     begin: () => sql('RENAME TABLE results TO db.elsewhere'),
@@ -184,6 +186,18 @@ test.each(Object.entries(OUTAGES))('%s: told, rows held, all there when it is ov
   expect(run.deaths).toEqual([])
 })
 
+test('an insert that has no answer is told within five seconds, long before it is given up, and is no trouble yet', async () => {
+  run = startRun(endpoint, { requestTimeout: '4s' })
+  await run.sink.ready
+  gate.fault = { kind: 'hang' }
+  await put(rows(0, 1), 1)
+  await until(() => run.warnings.length > 0, 5_000)
+  expect(run.warnings).toEqual([expect.stringMatching(/^rows are not written yet: clickhouse\.url: .*no answer for 3 s; check/)])
+  gate.fault = { kind: 'pass' }
+  await told(1)
+  expect([await written(), run.troubles]).toEqual([run.expected, ['ok']])
+})
+
 test('an acknowledgement that comes after requestTimeout is not waited for: the rows are sent again, and are there once', async () => {
   run = startRun(endpoint, { requestTimeout: '300ms' })
   await run.sink.ready
@@ -220,11 +234,21 @@ test('a column made LowCardinality under a running sink is no trouble', async ()
   await sql('DROP TABLE results')
   const text = "window_start DateTime64(3, 'UTC'), window_end DateTime64(3, 'UTC'), task UInt32, impressions UInt64, clicks UInt64"
   await sql(`CREATE TABLE results (tenant LowCardinality(String), product_id String, ${text}, ctr Float64, version UInt64,
-    emitted_at DateTime64(3, 'UTC')) ENGINE = ReplacingMergeTree(version) ORDER BY (tenant, product_id, window_start, window_end, task)`)
+    emitted_at DateTime64(3, 'UTC'), inserted_at DateTime64(3, 'UTC') DEFAULT now64(3), window String)
+    ENGINE = ReplacingMergeTree(version) ORDER BY (tenant, product_id, window_start, window_end, task)`)
   run.expected.clear()
   await put(rows(5, 10), 2)
   await told(2)
   expect(await written()).toEqual(run.expected)
   expect(run.expected.size).toBe(100)
   expect([run.troubles, run.parked]).toEqual([[], []])
+})
+
+test('a server that says nothing at the start is told within five seconds, long before the request is given up', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  onTestFinished(() => void silent.close())
+  await once(silent, 'listening')
+  run = startRun({ ...endpoint, url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` })
+  await until(() => run.messages.length > 0, 5_000)
+  expect(run.messages).toEqual([expect.stringMatching(/^clickhouse\.url: .*no answer for 3 s; check that it runs/)])
 })

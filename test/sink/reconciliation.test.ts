@@ -15,7 +15,7 @@ let endpoint: Endpoint
 let run: SinkRun
 let barriers: number
 beforeEach(async () => {
-  endpoint = clickhouse.own('reconciliation')
+  endpoint = await clickhouse.emptied('reconciliation')
   await start()
 })
 afterEach(() => run.sink.stop())
@@ -97,7 +97,7 @@ test('minutes hold what was read between one row of the ledger and the next, and
 test('reasons that are no longer known, and a term of a newer version, are among the invalid and balance', async () => {
   const before = span(9, 4, 0, 6, 1_000)
   const { totals } = span(19, 10, 0, 10, 2_000)
-  const invalid = { EARLIER: 6, EMPTY: 1, ignored: 3 }
+  const invalid = { EARLIER: 6, EMPTY: 1, duplicate: 3 }
   const after = { ...span(19, 10, 0, 10, 2_000), totals: { ...totals, invalid }, deadLettered: 7 }
   await run.sink.writeLedger([before, after], [])
   expect(await minutes()).toEqual([[0, 20, 10, 0, 10, 7, 0, 0, 0, 0, 1]])

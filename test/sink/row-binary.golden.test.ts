@@ -1,11 +1,11 @@
 import { beforeAll, expect, test } from 'vitest'
-import { applySchema } from '../../src/clickhouse/apply-schema.ts'
 import { connect } from '../../src/clickhouse/connect.ts'
-import { RESULTS } from '../../src/clickhouse/schema.ts'
 import { LIMITS } from '../../src/config/limits.ts'
 import { encodeTenant } from '../../src/products/key.ts'
 import { insertForm, insertRows } from '../../src/sink/insert.ts'
 import { rowFrame, rowMaxBytes, VERSION_UNIT, writeRow } from '../../src/sink/row-binary.ts'
+import { RESULTS } from '../../src/tables/columns.ts'
+import { makeTables } from '../../workshop/tables.ts'
 import { sharedClickHouse } from '../support/shared-clickhouse.ts'
 
 interface Row {
@@ -71,7 +71,7 @@ const ROWS: Row[] = [
 
 const clickhouse = await sharedClickHouse()
 const endpoint = clickhouse.own('row_binary')
-beforeAll(() => applySchema(endpoint))
+beforeAll(() => makeTables(endpoint))
 
 function encode(rows: readonly Row[]): Uint8Array {
   const out = new Uint8Array(rows.reduce((sum, row) => sum + rowMaxBytes(encodeTenant(row.tenant)), 0))
@@ -110,7 +110,7 @@ test('the bytes of a row are those that ClickHouse itself writes for it', async 
 
 test('rows inserted as RowBinary read back as they were', async () => {
   const client = connect(endpoint, endpoint.database)
-  await insertRows(client, insertForm(RESULTS), encode(ROWS))
+  await insertRows(client, insertForm(RESULTS), { bytes: encode(ROWS), count: ROWS.length })
   await client.close()
   const found = await clickhouse.rows<Record<string, string>>(
     `SELECT tenant, hex(product_id) AS product, toUnixTimestamp64Milli(window_start) AS start,

@@ -6,7 +6,7 @@ import { RowIntake } from '../../src/sink/row-intake.ts'
 
 const DAY = 86_400_000
 
-function setUp(rings: number, batchRows: number) {
+function setUp(rings: number, batchRows: number, keptMs = Number.POSITIVE_INFINITY) {
   const memory = Array.from({ length: rings }, () => createRing(1 << 16))
   const writers = memory.map((ring) => new RingWriter(ring))
   const rows = (ring: number, count: number, windowEnd = 10_000, first = 0, bytes = [1, 2, 3, 4, 5]) => {
@@ -17,7 +17,7 @@ function setUp(rings: number, batchRows: number) {
   }
   const barrier = (ring: number, number: number) => expect(passBarrier(writers[ring]!, number)).toBe(true)
   const end = (ring: number) => expect(passEnd(writers[ring]!)).toBe(true)
-  return { memory, intake: new RowIntake(memory, batchRows), rows, barrier, end }
+  return { memory, intake: new RowIntake(memory, batchRows, keptMs), rows, barrier, end }
 }
 
 test('blocks of all rings follow each other in the batch, bytes and counts intact', () => {
@@ -31,6 +31,21 @@ test('blocks of all rings follow each other in the batch, bytes and counts intac
   expect([...batch.bytes.subarray(0, batch.size)]).toEqual([1, 2, 3, 5, 6, 4])
   expect(batch.firstEnds).toEqual([10_000, 30_000])
   expect(intake.rows).toBe(0)
+})
+
+test('rows of windows that ended longer ago than rows are kept are told apart, batch by batch', () => {
+  const { intake, rows } = setUp(1, 100, DAY)
+  rows(0, 3, Date.now() - DAY - 1)
+  rows(0, 4, Date.now() - DAY + 60_000)
+  rows(0, 5, 10_000)
+  intake.read(0)
+  const batch = intake.take()
+  expect([batch.rows, batch.rowsExpired]).toEqual([12, 8])
+  intake.give(batch)
+  rows(0, 1, Date.now())
+  intake.read(0)
+  expect(intake.take().rowsExpired).toBe(0)
+  expect(batch.rowsExpired).toBe(0)
 })
 
 test.each([

@@ -4,6 +4,7 @@ import {
   countFlush,
   countParked,
   countRetry,
+  countRollUp,
   createSinkStats,
   EMIT_DELAY_BOUNDS,
   FLUSH_BOUNDS,
@@ -13,8 +14,8 @@ import {
 
 test('fresh counters are all zero', () => {
   const stats = readSinkStats(createSinkStats())
-  const { rowsWritten, batches, retries, rowsParked, rowsPending, flushSeconds, emitDelaySeconds } = stats
-  const all = [rowsWritten, batches, retries, rowsParked, rowsPending, flushSeconds.sum, emitDelaySeconds.sum]
+  const { rowsWritten, batches, retries, rowsParked, rowsPending, flushSeconds, emitDelaySeconds, rollUpSeconds } = stats
+  const all = [rowsWritten, batches, retries, rowsParked, rowsPending, rollUpSeconds, flushSeconds.sum, emitDelaySeconds.sum]
   expect(all).toEqual(all.map(() => 0))
   expect(stats.flushSeconds.counts).toEqual(new Array(FLUSH_BOUNDS.length + 1).fill(0))
   expect(stats.emitDelaySeconds.counts).toEqual(new Array(EMIT_DELAY_BOUNDS.length + 1).fill(0))
@@ -28,10 +29,12 @@ test('what one thread counts another one reads from the same memory', () => {
   countRetry(slots)
   countParked(slots, 2)
   countParked(slots, 3)
+  countRollUp(slots, 0.5)
+  countRollUp(slots, 2)
   setPending(slots, 70)
   setPending(slots, 7)
   const stats = readSinkStats(memory)
-  expect(stats).toMatchObject({ rowsWritten: 101, batches: 2, retries: 1, rowsParked: 5, rowsPending: 7 })
+  expect(stats).toMatchObject({ rowsWritten: 101, batches: 2, retries: 1, rowsParked: 5, rowsPending: 7, rollUpSeconds: 2.5 })
   expect(stats.flushSeconds.sum).toBeCloseTo(99.004)
   expect(stats.emitDelaySeconds.sum).toBe(0)
 })

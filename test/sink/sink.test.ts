@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
 import { putTick } from '../../src/ring/blocks.ts'
@@ -12,11 +12,11 @@ const DAY = 86_400_000
 const clickhouse = await sharedClickHouse()
 let endpoint: Endpoint
 const runs: SinkRun[] = []
-afterAll(async () => {
-  for (const run of runs) await run.sink.stop()
+afterEach(async () => {
+  for (const run of runs.splice(0)) await run.sink.stop()
 })
-beforeEach(() => {
-  endpoint = clickhouse.own('sink')
+beforeEach(async () => {
+  endpoint = await clickhouse.emptied('sink')
 })
 
 function start(overrides: Record<string, unknown> = {}, options: { rings?: number; ringBytes?: number } = {}): SinkRun {
@@ -170,6 +170,7 @@ test('stop ends a sink that still has rows, and what was promised rejects', asyn
 })
 
 test('without applySchema a missing table refuses to start and names the remedy', async () => {
+  endpoint = clickhouse.own('untouched')
   const run = start({ applySchema: false })
   await expect(run.sink.ready).rejects.toMatchObject({
     code: 'CTR_CLICKHOUSE_REFUSED',

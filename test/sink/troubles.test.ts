@@ -31,6 +31,13 @@ test('numbers in the words make no other kind; another code of ClickHouse does, 
   expect(told).toEqual(['300 parts', 'memory', 'away since 10 s', 'away'])
 })
 
+test('a connection that breaks is one kind of trouble, whatever it breaks at', () => {
+  const { told, troubles } = recorded()
+  for (const how of ['read ECONNRESET', 'write EPIPE', 'socket hang up', 'aborted']) troubles.set('rows', away(` (${how})`))
+  troubles.set('rows', away(' (connect ECONNREFUSED)'))
+  expect(told).toEqual(['away (read ECONNRESET)', 'away (connect ECONNREFUSED)'])
+})
+
 test('trouble of two kinds of work is over when both are out of it, and what is left is told', () => {
   const { told, troubles } = recorded()
   troubles.set('rows', away())

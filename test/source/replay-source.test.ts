@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,9 +23,17 @@ function file(name: string, content: string | Buffer): string {
   return path
 }
 
-async function replay(options: ReplaySourceOptions): Promise<CollectingHandler> {
+type Options = Omit<ReplaySourceOptions, 'numbers' | 'avro'>
+
+const noAvro = () => expect.unreachable('there is no file of Avro')
+
+/** The partitions are the files' places. */
+const sourceOf = (options: Options) =>
+  replaySource({ numbers: async () => options.files.map((_, place) => place), avro: noAvro, ...options })
+
+async function replay(options: Options): Promise<CollectingHandler> {
   const handler = new CollectingHandler()
-  const source = replaySource(options)
+  const source = sourceOf(options)
   await source.start(handler)
   await handler.ended()
   await source.close()
@@ -93,15 +102,32 @@ describe('several files', () => {
     expect([...handler.endOffsets.values()]).toEqual([[2], [1], [0]])
   })
 
-  test('are dealt out in turn to the partitions asked for', async () => {
-    const files = [file('one', 'a\nb\nc\nd\n\n'), file('two', 'e\n\nf\n')]
-    const handler = await replay({ files, partitions: 3 })
-    expect([values(handler, 0), values(handler, 1), values(handler, 2)]).toEqual([
-      ['a', 'd', 'f'],
-      ['b', 'e'],
-      ['c', ''],
+  test('have the numbers that are given, and of each is told what it holds', async () => {
+    const content = '\ufeffa\nb\n\n'
+    const files = [file('plain', content), file('packed.gz', gzipSync(content)), file('other', 'c')]
+    const handler = new CollectingHandler()
+    const read: unknown[] = []
+    const source = replaySource({ files, avro: noAvro, numbers: async () => [7, 2 ** 30, 9], onRead: (...about) => read.push(about) })
+    await source.start(handler)
+    await handler.ended()
+    await source.close()
+    expect([values(handler, 7), values(handler, 2 ** 30), values(handler, 9)]).toEqual([['a', 'b'], ['a', 'b'], ['c']])
+    const hash = (text: string) => createHash('sha256').update(text).digest('hex')
+    expect(read).toEqual([
+      [0, 8, hash(content)],
+      [1, 8, hash(content)],
+      [2, 1, hash('c')],
     ])
-    expect([...handler.endOffsets.values()]).toEqual([[3], [2], [2]])
+  })
+
+  test('are each read in the order that is asked for', async () => {
+    const files = [file('one', '3 a\n1 b\n\n3 c\n2 d\n'), file('two', '9\n8')]
+    const keyOf = (bytes: Buffer, start: number, end: number) => Number.parseInt(bytes.toString('latin1', start, end), 10) || 0
+    const handler = await replay({ files, sort: { keyOf } })
+    expect([values(handler, 0), values(handler, 1)]).toEqual([
+      ['', '1 b', '2 d', '3 a', '3 c'],
+      ['8', '9'],
+    ])
   })
 })
 
@@ -110,7 +136,7 @@ describe('a replay', () => {
     const lines = Array.from({ length: 5000 }, (_, index) => `line ${index}`)
     const handler = new CollectingHandler()
     handler.onBatch = () => new Promise((resolve) => setTimeout(resolve, 1))
-    const source = replaySource({ files: [file('many', lines.join('\n'))], batchBytes: 4096 })
+    const source = sourceOf({ files: [file('many', lines.join('\n'))], batchBytes: 4096 })
     source.pause(0, 0)
     await source.start(handler)
     await new Promise((resolve) => setTimeout(resolve, 30))
@@ -125,7 +151,7 @@ describe('a replay', () => {
     const stdin = new PassThrough()
     stdin.write('a\nb\n')
     const handler = new CollectingHandler()
-    const source = replaySource({ files: ['-'], stdin })
+    const source = sourceOf({ files: ['-'], stdin })
     await source.start(handler)
     await source.stop()
     expect(handler.failures).toEqual([])
@@ -138,7 +164,7 @@ describe('a replay', () => {
     ['no file', () => [], 'CTR_USAGE', /no file to replay/],
     ['standard input twice', () => ['-', '-'], 'CTR_USAGE', /only once/],
   ])('of %s is refused at the start', async (_, files, code, message) => {
-    const starting = replaySource({ files: files() }).start(new CollectingHandler())
+    const starting = sourceOf({ files: files() }).start(new CollectingHandler())
     await expect(starting).rejects.toMatchObject({ code, message: expect.stringMatching(message) })
   })
 

@@ -35,9 +35,15 @@ export interface PartitionShape {
   readonly records?: Buffer
 }
 
-/** The body of a Fetch response (after the correlation id) of versions 4 to 11. */
+/** The body of a Fetch response (after the correlation id) of versions 4 to 11, and 13: then `topic` is an id. */
 export function fetchBody(version: number, topics: readonly { topic: string; partitions: readonly PartitionShape[] }[]): Buffer {
   const parts: Buffer[] = []
+  const flexible = version >= 13
+  const length = (value: number) => (flexible ? parts.push(varint(value + 1)) : int32(value))
+  /** One tagged field of three bytes, to be passed over. */
+  const tags = () => {
+    if (flexible) parts.push(Buffer.of(1, 0, 3, 9, 9, 9))
+  }
   const int16 = (value: number) => {
     const bytes = Buffer.alloc(2)
     bytes.writeInt16BE(value)
@@ -53,31 +59,40 @@ export function fetchBody(version: number, topics: readonly { topic: string; par
     bytes.writeBigInt64BE(BigInt(value))
     parts.push(bytes)
   }
+  if (flexible) parts.push(Buffer.of(0))
   int32(0)
   if (version >= 7) {
     int16(0)
     int32(0)
   }
-  int32(topics.length)
+  length(topics.length)
   for (const { topic, partitions } of topics) {
-    int16(Buffer.byteLength(topic))
-    parts.push(Buffer.from(topic))
-    int32(partitions.length)
+    if (!flexible) int16(Buffer.byteLength(topic))
+    parts.push(Buffer.from(topic, flexible ? 'base64url' : 'utf8'))
+    length(partitions.length)
     for (const shape of partitions) {
       int32(shape.partition)
       int16(shape.errorCode ?? 0)
       int64(shape.highWatermark ?? 100)
       int64(shape.lastStableOffset ?? shape.highWatermark ?? 100)
       if (version >= 5) int64(0)
-      int32(shape.aborted?.length ?? -1)
+      length(shape.aborted?.length ?? -1)
       for (const { producerId, firstOffset } of shape.aborted ?? []) {
         int64(producerId)
         int64(firstOffset)
+        tags()
       }
       if (version >= 11) int32(-1)
-      int32(shape.records?.length ?? 0)
+      length(shape.records?.length ?? 0)
       if (shape.records) parts.push(shape.records)
+      tags()
     }
+    tags()
   }
+  tags()
   return Buffer.concat(parts)
+}
+
+function varint(value: number): Buffer {
+  return value < 0x80 ? Buffer.of(value) : Buffer.concat([Buffer.of((value & 0x7f) | 0x80), varint(value >>> 7)])
 }

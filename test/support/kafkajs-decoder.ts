@@ -11,6 +11,7 @@ export interface DecodedRecord {
   readonly timestamp: number
   readonly key: Buffer | null
   readonly value: Buffer | null
+  readonly headers: Readonly<Record<string, Buffer>>
 }
 
 export interface DecodedBatch {
@@ -23,6 +24,11 @@ export interface DecodedBatch {
   readonly producerEpoch: number
   readonly firstSequence: number
   readonly records: DecodedRecord[]
+}
+
+interface Raw extends Pick<DecodedRecord, 'key' | 'value' | 'headers'> {
+  readonly offset: string
+  readonly timestamp: string
 }
 
 /** All batches of bytes[start, end), which must end with a whole batch; throws when one's CRC is wrong. */
@@ -46,8 +52,8 @@ export async function decodeBatches(bytes: Uint8Array, start: number, end: numbe
       producerId: Number(decoded.producerId),
       producerEpoch: decoded.producerEpoch,
       firstSequence: decoded.firstSequence,
-      records: decoded.records.map((record: { offset: string; timestamp: string; key: Buffer | null; value: Buffer | null }) => {
-        return { offset: Number(record.offset), timestamp: Number(record.timestamp), key: record.key, value: record.value }
+      records: decoded.records.map(({ offset, timestamp, key, value, headers }: Raw) => {
+        return { offset: Number(offset), timestamp: Number(timestamp), key, value, headers }
       }),
     })
     at += size

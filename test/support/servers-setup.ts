@@ -5,11 +5,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestProject } from 'vitest/node'
-import { applySchema } from '../../src/clickhouse/apply-schema.ts'
 import type { Endpoint } from '../../src/clickhouse/connect.ts'
 import { startClickHouse } from '../../workshop/clickhouse.ts'
 import { startBroker } from '../../workshop/kafka-broker.ts'
 import { fresh } from '../../workshop/kafka-harness.ts'
+import { makeTables } from '../../workshop/tables.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -56,7 +56,7 @@ async function sharedBroker(): Promise<Shared<string[]>> {
 async function sharedClickHouse(): Promise<Shared<Endpoint>> {
   const clickhouse = await startClickHouse()
   const said = { ...clickhouse.endpoint, database: fresh('test').replace('-', '_') }
-  await applySchema(said)
+  await makeTables(said)
   const stop = async () => {
     await clickhouse.command(`DROP DATABASE ${said.database}`)
     await clickhouse.stop()

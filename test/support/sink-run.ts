@@ -35,6 +35,7 @@ export class SinkRun {
   readonly parked: ParkedRow[] = []
   /** What was logged as errors. */
   readonly errors: string[] = []
+  readonly warnings: string[] = []
   readonly writers: RingWriter[]
   /** What was put into the rings: the newest of each window, product and task. */
   readonly expected = new Map<string, string>()
@@ -42,7 +43,11 @@ export class SinkRun {
   constructor(clickhouse: Config['clickhouse'], rings: number, ringBytes: number, revision = 0) {
     const memory = Array.from({ length: rings }, () => createRing(ringBytes))
     this.writers = memory.map((ring) => new RingWriter(ring))
-    const logger = { ...silent, error: (_: object, message: string) => void this.errors.push(message) }
+    const logger = {
+      ...silent,
+      error: (_: object, message: string) => void this.errors.push(message),
+      warn: (_: object, message: string) => void this.warnings.push(message),
+    }
     this.sink = startSink({ rings: memory, clickhouse, tenant: 'default', revision, logger })
     this.sink.onParked((rows) => this.parked.push(...rows))
     this.sink.onBarrier((number) => this.barriers.push(number))

@@ -9,15 +9,30 @@ import { importsOf, targetOf } from './tidy-rules.ts'
 /** Modules that start what a machine with Node and nothing else does not have, or what takes seconds to come up. */
 export const STARTERS: readonly string[] = [
   'src/clickhouse/embedded-front.ts',
+  'test/support/other-user.ts',
   'test/support/shared-broker.ts',
   'test/support/shared-clickhouse.ts',
   'test/support/tmpfs.ts',
+  'workshop/apicurio.ts',
   'workshop/clickhouse.ts',
+  'workshop/cluster.ts',
+  'workshop/configured-clickhouse.ts',
   'workshop/engine-process.ts',
   'workshop/kafka-broker.ts',
+  'workshop/kafka-cluster.ts',
+  'workshop/kube-api.ts',
+  'workshop/limited-clickhouse.ts',
   'workshop/s3-server.ts',
   'workshop/stand.ts',
+  'workshop/terminal.ts',
+  'workshop/zookeeper.ts',
 ]
+
+/** What starts Prometheus and Alertmanager, which not every machine has: run by `npm run test:monitoring` alone. */
+const MONITORS: readonly string[] = ['workshop/prometheus.ts']
+
+/** What starts a browser, which not every machine has: run by `npm run test:ui` alone. */
+const BROWSERS: readonly string[] = ['workshop/chromium.ts']
 
 /** What changes its process for good: test files that import it have one of their own. Other unit tests share theirs: half the CPU. */
 const CHANGES_PROCESS: readonly string[] = ['test/simulation/virtual-time.ts']
@@ -28,6 +43,10 @@ export interface Suites {
   /** Unit tests too, each in a process of its own. */
   readonly alone: readonly string[]
   readonly servers: readonly string[]
+  /** In no run but `npm run test:monitoring`. */
+  readonly monitoring: readonly string[]
+  /** In no run but `npm run test:ui`. */
+  readonly browser: readonly string[]
 }
 
 /** All test files below `root`/test, by suite. */
@@ -37,11 +56,13 @@ export function suitesOf(root: string): Suites {
   const texts = new Map(paths.map((path) => [path, readFileSync(join(root, path), 'utf8')]))
   const tests = paths.filter((path) => path.endsWith('.test.ts'))
   const suiteOf = (path: string) => {
+    if (reaches(path, MONITORS, texts)) return 'monitoring'
+    if (reaches(path, BROWSERS, texts)) return 'browser'
     if (reaches(path, STARTERS, texts)) return 'servers'
     return reaches(path, CHANGES_PROCESS, texts) ? 'alone' : 'unit'
   }
-  const { unit = [], alone = [], servers = [] } = Object.groupBy(tests, suiteOf)
-  return { unit, alone, servers }
+  const { unit = [], alone = [], servers = [], monitoring = [], browser = [] } = Object.groupBy(tests, suiteOf)
+  return { unit, alone, servers, monitoring, browser }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Copies of a task as workers make them, from plain descriptions, and what a decoded task says in the same plain words. */
 import type { ObjectFacts } from '../../src/checkpoint/manifest.ts'
-import type { PaneCopy, ShardCopy } from '../../src/checkpoint/snapshot.ts'
-import type { DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
+import type { CorrectionsCopy, PaneCopy, ShardCopy } from '../../src/checkpoint/snapshot.ts'
+import type { DecodedCells, DecodedTask } from '../../src/checkpoint/task-object-reader.ts'
 import { KeyArena } from '../../src/products/key-arena.ts'
 import { PAGE_COUNTS } from '../../src/window/cells.ts'
 
@@ -14,12 +14,16 @@ export interface PlainPane {
   readonly dirty: boolean
   readonly emitted: boolean
   readonly cells: PlainCells
+  /** By how many windows they have missed. */
+  readonly corrections?: Readonly<Record<string, PlainCells>>
 }
 
 /** What one worker holds: products by id (null: an id that names none), and panes. */
 export interface PlainShard {
   readonly products: readonly (string | null)[]
   readonly panes: readonly PlainPane[]
+  /** Of windows that overlap. */
+  readonly emittedUpTo?: number
 }
 
 export const FACTS: ObjectFacts = {
@@ -55,18 +59,32 @@ export const FACTS: ObjectFacts = {
   writer: 'ctr',
 }
 
-export function shardCopy(task: number, { products, panes }: PlainShard): ShardCopy {
+export function shardCopy(task: number, { products, panes, emittedUpTo }: PlainShard): ShardCopy {
   const arena = new KeyArena()
   const places = Int32Array.from(products, (product) => {
     const bytes = Buffer.from(product ?? '')
     return product === null ? -1 : arena.add(bytes, 0, bytes.length)
   })
-  const copies = panes.map(({ start, end, dirty, emitted, cells }) => {
+  const copies = panes.map(({ start, end, dirty, emitted, cells, corrections }) => {
     const pairs = products.map((product) => (product === null ? undefined : cells[product]) ?? [0, 0])
     const { directory, counts } = pagesOf(pairs.flat())
-    return { start, end, dirty, emitted, directory, counts, total: pairs.flat().reduce((sum, count) => sum + count, 0) }
+    const total = pairs.flat().reduce((sum, count) => sum + count, 0)
+    return { start, end, dirty, emitted, directory, counts, total, corrections: corrections && correctionsCopy(products, corrections) }
   })
-  return { task, limit: products.length, places, arena: arena.bytes, panes: copies }
+  return { task, limit: products.length, places, arena: arena.bytes, panes: copies, emittedUpTo }
+}
+
+/** Entries as they may have come: the last first. */
+function correctionsCopy(products: PlainShard['products'], corrections: Required<PlainPane>['corrections']): CorrectionsCopy {
+  const entries = Object.entries(corrections).flatMap(([missed, cells]) =>
+    Object.entries(cells).map(([product, pair]) => ({ id: products.indexOf(product), missed: Number(missed), pair })),
+  )
+  entries.reverse()
+  return {
+    ids: Int32Array.from(entries, ({ id }) => id),
+    missed: Int32Array.from(entries, ({ missed }) => missed),
+    counts: Float64Array.from(entries.flatMap(({ pair }) => pair)),
+  }
 }
 
 /** Counts by code (id << 1 | click) as a pane has them: in pages, which are in another order than their ids, and none where all are 0. */
@@ -89,12 +107,15 @@ export function pagesOf(byCode: ArrayLike<number>): Pick<PaneCopy, 'directory' |
 /** The panes of a decoded task with its products spelled out, and cells by product. */
 export function plainPanes({ products, panes }: DecodedTask) {
   const name = (i: number) => Buffer.from(products.bytes.subarray(products.starts[i], products.starts[i + 1])).toString()
+  const cellsOf = ({ products, impressions, clicks }: DecodedCells) =>
+    Object.fromEntries(Array.from(products, (product, i) => [name(product), [impressions[i], clicks[i]]]))
   return panes.map((pane) => ({
     start: pane.start,
     end: pane.end,
     dirty: pane.dirty,
     emitted: pane.emitted,
     total: pane.total,
-    cells: Object.fromEntries(Array.from(pane.products, (product, i) => [name(product), [pane.impressions[i], pane.clicks[i]]])),
+    cells: cellsOf(pane),
+    ...(pane.corrections && { corrections: Object.fromEntries(pane.corrections.map((each) => [each.missed, cellsOf(each)])) }),
   }))
 }

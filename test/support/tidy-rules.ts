@@ -3,6 +3,8 @@
  * formatter makes blocks close at the indentation they open at, and statements begin where it puts them.
  */
 
+import { COMMON, MAY_IMPORT } from './may-import.ts'
+
 /** A file of the repository; `path` is relative to its root, with forward slashes. */
 export interface SourceFile {
   readonly path: string
@@ -14,92 +16,6 @@ export type Rule = (file: SourceFile) => string[]
 export const FILE_LINES_MAX = 400
 export const FUNCTION_LINES_MAX = 70
 export const LINE_LENGTH_MAX = 140
-
-/**
- * Which folders and files of src a folder may import, types included, besides itself and COMMON; in the order of the data's way. Every
- * entry is used: one that nobody needs any more is an edge to take out. No two folders know each other.
- */
-export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'log.ts': [],
-  'histogram.ts': [],
-  'text.ts': [],
-  config: [],
-  batch: [],
-  window: [],
-  ring: ['window/measures.ts'],
-  source: ['batch/record-batch-writer.ts', 'window/facts.ts', 'window/ledger.ts'],
-  kafka: ['batch/record-batches.ts', 'source/source.ts', 'window/facts.ts', 'window/ledger.ts'],
-  format: ['batch/record-batch.ts', 'window/measures.ts'],
-  store: [],
-  checkpoint: ['source/source.ts', 'store', 'window'],
-  products: ['checkpoint/copy-memory.ts', 'format/hash.ts', 'format/parsed-events.ts', 'window/measures.ts'],
-  ingest: ['batch', 'checkpoint/task-object-reader.ts', 'format', 'products/dictionary.ts', 'ring', 'source/source.ts', 'window'],
-  clickhouse: ['window/ledger.ts'],
-  sink: ['clickhouse', 'products/key.ts', 'ring', 'window/ledger.ts', 'window/measures.ts'],
-  worker: [
-    'checkpoint/copy-memory.ts',
-    'checkpoint/snapshot.ts',
-    'products/key.ts',
-    'products/product-names.ts',
-    'ring',
-    'sink/row-binary.ts',
-    'window',
-  ],
-  output: ['batch/record-envelope.ts', 'format/reasons.ts', 'ingest/ingest.ts', 'kafka', 'sink/deliver.ts', 'window/ledger.ts'],
-  metrics: ['checkpoint/checkpoint-tally.ts', 'checkpoint/restore.ts', 'window/ledger.ts'],
-  server: ['metrics'],
-  load: ['batch/record-batch-writer.ts', 'kafka/batch-producer.ts', 'kafka/kafka-client.ts', 'source'],
-  // The composition root.
-  run: [
-    'checkpoint',
-    'format',
-    'ingest',
-    'kafka',
-    'metrics/stats.ts',
-    'output',
-    'ring/layout.ts',
-    'server/savepoints.ts',
-    'sink',
-    'source/source.ts',
-    'store',
-    'window/ledger.ts',
-    'window/windows.ts',
-    'worker',
-  ],
-  selftest: ['clickhouse', 'config/load.ts', 'kafka', 'load', 'run/clients.ts', 'store/open-store.ts'],
-  cli: [
-    'batch/codec.ts',
-    'checkpoint',
-    'clickhouse',
-    'config',
-    'kafka/kafka-source.ts',
-    'load',
-    'metrics',
-    'output',
-    'run',
-    'selftest',
-    'server/http.ts',
-    'source/replay-source.ts',
-    'store',
-    'window/ledger.ts',
-    'window/windows.ts',
-  ],
-  'main.ts': ['cli/program.ts'],
-}
-
-/** What every folder may import. */
-export const COMMON: readonly string[] = [
-  'assert.ts',
-  'backoff.ts',
-  'clock.ts',
-  'errors.ts',
-  'histogram.ts',
-  'log.ts',
-  'text.ts',
-  'config/limits.ts',
-  'config/schema.ts',
-  'config/units.ts',
-]
 
 export const size: Rule = ({ text }) => {
   const lines = text.trimEnd().split('\n')
@@ -310,6 +226,14 @@ export const blockFields: Rule = ({ path, text }) => {
   return lines.flatMap((line, i) =>
     RAW_BLOCK.some((raw) => raw.test(line)) ? [`line ${i + 1} reads or writes a block by itself: see src/ring/blocks.ts`] : [],
   )
+}
+
+/** What is handed over is lent, and mostly a Buffer, whose `slice` is a view of what others write over. */
+export const copies: Rule = ({ path, text }) => {
+  if (!path.startsWith('src/')) return []
+  const lines = withoutComments(text).split('\n')
+  const isView = /(?<![\w.])(?:bytes|records|packed|unpacked|buffer|body|chunk|frame|data)\.slice\(/
+  return lines.flatMap((line, i) => (isView.test(line) ? [`line ${i + 1}: the slice of a Buffer is no copy: see copyOf`] : []))
 }
 
 const UNFINISHED = new RegExp(`\\b(?:${['TO', 'FIX', 'XX'].map((part, i) => part + ['DO', 'ME', 'X'][i]).join('|')})\\b`)

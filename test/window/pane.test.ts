@@ -83,7 +83,7 @@ describe('panes', () => {
       panes.add(events([0, 0, 0]), 0, 1, window * 10)
       sizes.push(panes.open[0]!.counts.length)
     }
-    expect(sizes).toEqual([128 * PAGE_COUNTS, 4 * PAGE_COUNTS, 4 * PAGE_COUNTS])
+    expect(sizes).toEqual([128 * PAGE_COUNTS, 2 * PAGE_COUNTS, 2 * PAGE_COUNTS])
   })
 
   test(`count like a Map, whatever the products and the order of windows, seed ${SEED}`, () => {

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { Partition } from '../../src/window/partition.ts'
-import { isIdle, Task, type TimeRules } from '../../src/window/task.ts'
+import { isHeldOpen, isIdle, Task, type TimeRules } from '../../src/window/task.ts'
 
-const RULES: TimeRules = { windowSize: 10, outOfOrderness: 5, allowedLateness: 5, idleTimeout: 100, maxDrift: 50 }
+const RULES: TimeRules = {
+  windowSize: 10,
+  outOfOrderness: 5,
+  allowedLateness: 5,
+  idleTimeout: 100,
+  maxDrift: 50,
+  maxJump: Number.POSITIVE_INFINITY,
+}
 
 function partitionAt(topicIndex: number, position: number, maxEventTime: number | undefined, now = 0): Partition {
   return new Partition(topicIndex, 0, { position, maxEventTime }, ['VALID', 'EMPTY', 'TYPE'], now)
@@ -67,7 +74,7 @@ describe('alignment', () => {
 
   test('holds the others near the first window while a partition has had no record', () => {
     const task = taskOf(150, undefined)
-    task.partitions[0]!.enterWindow(100, 0, Number.NEGATIVE_INFINITY, 0)
+    task.partitions[0]!.enterWindow(90, 100, 0, Number.NEGATIVE_INFINITY, 0)
     expect(task.alignment().pause.length).toBe(1)
     task.partitions[0]!.maxEventTime = 140
     expect(task.alignment().pause.length).toBe(0)
@@ -89,6 +96,22 @@ describe('a partition is idle', () => {
     return it
   }
   test('after the timeout, when its position is known to be the end', () => expect(isIdle(partition(), 1100, 100)).toBe(true))
+  test('and an open transaction holds it for the time there is', () => {
+    const open = partition()
+    open.hearEnd(open.endOffset, open.endOffset + 5, 1_000)
+    expect(open.openSince).toBe(1_000)
+    expect(open.idleSince).toBeUndefined()
+    expect([isHeldOpen(open, 1_099, 100), isHeldOpen(open, 1_100, 100), isHeldOpen(open, 1_000)]).toEqual([true, false, false])
+    // The same one still, heard again with and without what is written.
+    open.hearEnd(open.endOffset, open.endOffset + 9, 1_050)
+    open.hearEnd(open.endOffset, undefined, 1_060)
+    expect([open.openSince, open.highWatermark - open.endOffset]).toEqual([1_000, 9])
+    // It has ended and the next one is open.
+    open.hearEnd(open.endOffset + 4, open.endOffset + 9, 1_070)
+    expect(open.openSince).toBe(1_070)
+    open.hearEnd(open.highWatermark, undefined, 1_080)
+    expect(open.openSince).toBeUndefined()
+  })
   test('not before', () => expect(isIdle(partition(), 1099, 100)).toBe(false))
   test('not while it lags', () => {
     const lagging = partition()
@@ -118,14 +141,13 @@ describe('the low-water mark', () => {
   test('is the first event of the open windows, with the time before it, until they are purged', () => {
     const partition = partitionAt(0, 0, 300)
     partition.position = 50
-    partition.enterWindow(110, 12, 95, 0)
-    partition.enterWindow(110, 13, 96, 0)
-    partition.enterWindow(120, 20, 101, 0)
+    partition.enterWindow(100, 110, 12, 95, 0)
+    partition.enterWindow(100, 110, 13, 96, 0)
+    partition.enterWindow(110, 120, 20, 101, 0)
     expect(partition.lowWater()).toEqual({ offset: 12, maxEventTime: 95, totals: none })
-    const closed = new Map<number, number>()
-    partition.leaveWindows(110, closed)
+    partition.leaveWindows(110)
     expect(partition.lowWater()).toEqual({ offset: 20, maxEventTime: 101, totals: none })
-    partition.leaveWindows(120, closed)
+    partition.leaveWindows(120)
     expect(partition.lowWater()).toEqual({ offset: 50, maxEventTime: 300, totals: none })
   })
 
@@ -136,7 +158,7 @@ describe('the low-water mark', () => {
     partition.counted = 2
     partition.refuse(2, 1)
     partition.refuse(1, 1)
-    partition.enterWindow(110, 18, 95, 1)
+    partition.enterWindow(100, 110, 18, 95, 1)
     partition.read = 9
     partition.position = 22
     const before = { first: 3, read: 15, counted: 9, late: 1, invalid: { TYPE: 3, EMPTY: 1 } }
@@ -146,21 +168,26 @@ describe('the low-water mark', () => {
 })
 
 describe('what the committed mark said besides', () => {
-  const facts = { topicId: 'A'.repeat(22), idleSince: 1, believed: 2, candidates: 'a b', windowsFrom: 3 }
-  const begun = (position: number) => new Partition(0, 0, { position, maxEventTime: 90, carried: { offset: 13, facts } }, [], 0)
+  const topicId = 'A'.repeat(22)
+  const facts = { topicId, idleSince: 1, candidates: 'a b' }
+  const begun = (position: number) => new Partition(0, 0, { position, maxEventTime: 90, carried: { offset: 13, facts } }, [], 5, 0)
 
-  test('is handed on while the mark is at that offset; behind further records only the topic is', () => {
+  test('holds at that offset; behind further records only the topic is still known', () => {
     const partition = begun(13)
-    expect(partition.lowWater()).toMatchObject({ offset: 13, facts })
+    partition.hearEnd(13, 13, 5)
+    expect(partition.lastRecordAt).toBe(1)
+    partition.maxEventTime = 9
+    expect(partition.lowWater()).toEqual({ offset: 13, maxEventTime: 9, totals: expect.anything(), facts })
     partition.position = 14
-    expect(partition.lowWater()).toMatchObject({ offset: 14, facts: { topicId: facts.topicId } })
-    expect(Object.keys(partition.lowWater().facts ?? {})).toEqual(['topicId'])
-    partition.enterWindow(110, 13, 90, 0)
-    expect(partition.lowWater()).toMatchObject({ offset: 13, facts })
+    partition.endOffset = 15
+    partition.counted = 32
+    expect(partition.lowWater().facts).toEqual({ topicId })
   })
 
   test('does not belong to the position of a checkpoint that lies further', () => {
-    expect(begun(20).lowWater().facts).toEqual({ topicId: facts.topicId })
+    const partition = begun(20)
+    expect(partition.lowWater().facts).toEqual({ topicId })
+    expect(partition.lastRecordAt).toBe(5)
   })
 })
 
@@ -168,9 +195,9 @@ describe('what went into windows', () => {
   test('is told once they are purged, summed over the partitions', () => {
     const task = taskOf(100, 100)
     const [one, other] = task.partitions
-    one!.enterWindow(110, 0, 0, 0).window.events = 5
-    other!.enterWindow(110, 0, 0, 0).window.events = 7
-    other!.enterWindow(120, 4, 0, 0).window.events = 2
+    one!.enterWindow(100, 110, 0, 0, 0).window.events = 5
+    other!.enterWindow(100, 110, 0, 0, 0).window.events = 7
+    other!.enterWindow(110, 120, 4, 0, 0).window.events = 2
     expect(task.openWindows()).toEqual([
       { task: 0, start: 100, end: 110, events: 12 },
       { task: 0, start: 110, end: 120, events: 2 },

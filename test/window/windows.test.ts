@@ -94,11 +94,33 @@ test('panes of other windows are of no use, those under other rules of time are'
   expect(windowDifference(shape, { ...shape })).toBeUndefined()
   expect(windowDifference(shape, { ...shape, windowSize: 60_000 })).toBe('window.size 10000 ms, now 60000 ms')
   expect(windowDifference({ ...shape, windowType: 'session' }, shape)).toBe('window.type session, now tumbling')
+  const sliding = { windowType: 'sliding', windowSize: 10_000, windowSlide: 2_500 }
+  expect(windowDifference(sliding, shape)).toBe('window.type sliding, now tumbling')
+  expect(windowDifference(sliding, { ...sliding, windowSlide: 5_000 })).toBe('window.slide 2500 ms, now 5000 ms')
+  expect(windowDifference(shape, { ...shape, windowOffset: 4_000 })).toBe('window.offset none, now 4000 ms')
+  expect(windowDifference({ ...sliding, windowOffset: 4_000 }, { ...sliding, windowOffset: 4_000 })).toBeUndefined()
   expect(describeWindows(shape)).toBe('tumbling windows of 10s')
+  expect(describeWindows({ ...sliding, windowOffset: 4_000 })).toBe('sliding windows of 10s every 2500ms from 4s on')
 })
 
 test('the rules are those of the configuration', () => {
-  const time = { outOfOrderness: 1, allowedLateness: 2, idleTimeout: 3, maxDrift: 4, futureTolerance: 5 }
-  const rules = windowRules({ window: { type: 'tumbling', size: 100 }, time })
-  expect(rules).toEqual({ windowSize: 100, outOfOrderness: 1, allowedLateness: 2 })
+  const time = {
+    outOfOrderness: 1,
+    allowedLateness: 2,
+    openTransaction: { hold: 0 },
+    idleTimeout: 3,
+    maxDrift: 4,
+    futureTolerance: 5,
+    maxJump: 6,
+    oldest: 7,
+    wallClockGuard: 8,
+  }
+  const CALENDAR = { zone: 'Europe/Berlin', weekStart: 'monday' } as const
+  const rules = windowRules({ window: { ...CALENDAR, type: 'tumbling', size: 100 }, time })
+  expect(rules).toStrictEqual({ windowSize: 100, outOfOrderness: 1, allowedLateness: 2 })
+  const sliding = windowRules({ window: { ...CALENDAR, type: 'sliding', size: 100, slide: 30, offset: 7 }, time })
+  expect(sliding).toStrictEqual({ windowSize: 100, windowSlide: 30, windowOffset: 7, outOfOrderness: 1, allowedLateness: 2 })
+  const days = windowRules({ window: { ...CALENDAR, type: 'calendar', unit: 'day', size: 100 }, time })
+  expect(days).toStrictEqual({ ...rules, calendar: { ...CALENDAR, unit: 'day' } })
+  expect(windowRules({ window: { ...CALENDAR, type: 'tumbling', size: 100, offset: 0 }, time })).toStrictEqual(rules)
 })

@@ -1,0 +1,267 @@
+/** What each code of an operating failure means (src/errors.ts), and what to do about it. */
+import type { CtrErrorCode } from '../errors.ts'
+import { DOCTOR, READY, type Words } from './words.ts'
+
+const LOGS = 'kubectl logs ctr-0 --tail 50'
+const NO_ROWS = 'No new rows. Nothing is lost: the engine holds, tries again and goes on where it was.'
+const NOT_STARTED = 'The command has done nothing.'
+const UNHARMED = 'A short pause. The run begins again from the last safe point, so no number is wrong.'
+const STATE = 'operations.md#checkpoints-and-savepoints'
+const TROUBLE = 'operations.md#when-something-is-in-the-way'
+
+/** By code, in the order of the list in src/errors.ts. */
+export const ERROR_CODES: { readonly [code in CtrErrorCode]: Words } = {
+  CTR_USAGE: {
+    means: 'The command line is wrong: an option, an argument, or a value that can not be had. The message names it.',
+    notice: NOT_STARTED,
+    commands: ['ctr --help', 'ctr VERB --help'],
+    keys: [],
+    more: 'commands.md',
+  },
+  CTR_CONFIG: {
+    means: 'The configuration is wrong. All faults are told at once, each with its key, its value and what may stand there.',
+    notice: 'A start does nothing; a process that runs already goes on with the configuration it was started with.',
+    commands: ['ctr config check', 'ctr config print', 'ctr config diff OLD.yaml NEW.yaml'],
+    keys: [],
+    more: 'configuration.md',
+  },
+  CTR_KAFKA_UNREACHABLE: {
+    means: 'No broker answers, or the cluster has no leader or coordinator yet.',
+    notice: NO_ROWS,
+    commands: [DOCTOR, READY, 'kafka-broker-api-versions.sh --bootstrap-server HOST:PORT'],
+    keys: ['kafka.brokers', 'kafka.security.protocol', 'kafka.connectionTimeout', 'kafka.requestTimeout'],
+    more: TROUBLE,
+  },
+  CTR_KAFKA_AUTH: {
+    means: 'The brokers refuse user and password, their certificate is not trusted, or the user may not do what is asked for.',
+    notice: 'Before anything was read the process ends with 2. Later it waits, not ready, and goes on by itself once it is let in.',
+    commands: [DOCTOR, 'ctr config print', 'kafka-acls.sh --bootstrap-server HOST:PORT --list --principal User:NAME'],
+    keys: [
+      'kafka.security.protocol',
+      'kafka.security.sasl.mechanism',
+      'kafka.security.sasl.username',
+      'kafka.security.sasl.password',
+      'kafka.security.ssl.ca',
+    ],
+    more: TROUBLE,
+  },
+  CTR_KAFKA_TOPIC_MISSING: {
+    means: 'A topic is not at these brokers, or a partition of it is not. The message proposes topics with nearly that name.',
+    notice: 'A start waits or ends; a running process tries on, and reads the topic from its beginning once it is there.',
+    commands: [DOCTOR, 'kafka-topics.sh --bootstrap-server HOST:PORT --list'],
+    keys: ['kafka.topics', 'kafka.brokers'],
+    more: TROUBLE,
+  },
+  CTR_KAFKA_CORRUPT_BATCH: {
+    means: 'Bytes of the log are no whole record batch, or their CRC, compression or length is wrong: the log of a broker is damaged.',
+    notice: 'The process ends before it. What it had counted is right; what is behind the place is not read.',
+    commands: [
+      'kafka-dump-log.sh --files SEGMENT.log --print-data-log',
+      'kafka-console-consumer.sh --bootstrap-server HOST:PORT --topic TOPIC --partition N --offset OFFSET',
+      LOGS,
+    ],
+    keys: ['kafka.onCorruptBatch', 'kafka.checkCrc'],
+    more: TROUBLE,
+  },
+  CTR_KAFKA_OLD_FORMAT: {
+    means: 'Messages of format 0 or 1, of Kafka before 0.11, can not be unpacked. The message names the first one.',
+    notice: 'The process ends before it. Others of these formats are read.',
+    commands: ['kafka-configs.sh --bootstrap-server HOST:PORT --describe --entity-type topics --entity-name TOPIC', LOGS],
+    keys: ['kafka.topics'],
+    more: TROUBLE,
+  },
+  CTR_KAFKA_CRASHED: {
+    means: 'The Kafka client failed in a way that is none of the others, or what the group is given does not fit the brokers.',
+    notice: UNHARMED,
+    commands: [LOGS, DOCTOR],
+    keys: ['restart.attempts', 'restart.window', 'kafka.sessionTimeout'],
+    more: TROUBLE,
+  },
+  CTR_KAFKA_VERSION: {
+    means: 'The brokers speak no version of a request that the engine knows, or another kafkajs is installed than the one it is made for.',
+    notice: NOT_STARTED,
+    commands: ['npm ci', 'npm ls kafkajs', DOCTOR],
+    keys: ['kafka.brokers'],
+    more: 'operations.md#what-runs-where',
+  },
+  CTR_GROUP_BUSY: {
+    means: 'Another process is in the group, or puts letters back, and what was asked for needs that for itself.',
+    notice: `${NOT_STARTED} The other process goes on.`,
+    commands: ['kafka-consumer-groups.sh --bootstrap-server HOST:PORT --describe --members --group GROUP', DOCTOR],
+    keys: ['kafka.groupId', 'kafka.sessionTimeout'],
+    more: 'operations.md#processes-and-pods',
+  },
+  CTR_CLICKHOUSE_UNREACHABLE: {
+    means: 'ClickHouse does not answer, answers as something else would, or can not write now.',
+    notice: NO_ROWS,
+    commands: [DOCTOR, READY, 'ctr query "SELECT 1"'],
+    keys: ['clickhouse.url', 'clickhouse.requestTimeout', 'clickhouse.maxRetries'],
+    more: TROUBLE,
+  },
+  CTR_CLICKHOUSE_AUTH: {
+    means: 'ClickHouse refuses user and password, or the user lacks a right.',
+    notice: 'A start ends with 2. Rows of a running process wait.',
+    commands: ['ctr schema grants', DOCTOR],
+    keys: ['clickhouse.username', 'clickhouse.password', 'clickhouse.tls.ca'],
+    more: 'operations.md#users-of-clickhouse',
+  },
+  CTR_CLICKHOUSE_REFUSED: {
+    means:
+      'ClickHouse answers and refuses: a table is missing or otherwise than it should be, a setting can not be had, or rows do not fit.',
+    notice: 'Rows wait until the table is mended. Single rows that do not fit are parked in the dead letters, and the others go on.',
+    commands: ['ctr schema diff', 'ctr schema plan', DOCTOR],
+    keys: ['clickhouse.database', 'clickhouse.cluster', 'clickhouse.applySchema', 'deadLetter.topic', 'deadLetter.file'],
+    more: 'operations.md#upgrading-the-tables',
+  },
+  CTR_CLICKHOUSE_EMBEDDED: {
+    means: 'The embedded ClickHouse does not start: its package is not installed, or its directory is taken or unreadable.',
+    notice: NOT_STARTED,
+    commands: ['npm ci', 'npm ls chdb', DOCTOR],
+    keys: ['clickhouse.url', 'clickhouse.embedded'],
+    more: 'operations.md#what-runs-where',
+  },
+  CTR_REGISTRY_UNREACHABLE: {
+    means: 'The schema registry does not answer: it is down, slow, or asks for patience.',
+    notice: 'Records whose schemas are known go on; others wait, and nothing is passed over.',
+    commands: [DOCTOR, 'ctr config check --connect'],
+    keys: ['schemaRegistry.url', 'schemaRegistry.requestTimeout'],
+    more: 'registry.md#when-a-schema-is-not-there',
+  },
+  CTR_REGISTRY_AUTH: {
+    means: 'The schema registry refuses the user, the password or the token.',
+    notice: 'Records whose schemas are known go on; others wait, and nothing is passed over.',
+    commands: [DOCTOR, 'ctr config print'],
+    keys: ['schemaRegistry.auth'],
+    more: 'registry.md#when-a-schema-is-not-there',
+  },
+  CTR_REGISTRY_REFUSED: {
+    means: 'What answers is no schema registry, has another path, or gives what can not be used.',
+    notice: 'Records whose schemas are known go on; others wait, and nothing is passed over.',
+    commands: [DOCTOR, 'ctr config check --connect'],
+    keys: ['schemaRegistry.url', 'schemaRegistry.tls'],
+    more: 'registry.md#when-a-schema-is-not-there',
+  },
+  CTR_SCHEMA_UNKNOWN: {
+    means: 'The schema registry does not know a schema that records name.',
+    notice: 'The partition waits there, or with schemaRegistry.unknownAfter such records become dead letters after that time.',
+    commands: [READY, 'curl SCHEMA_REGISTRY/schemas/ids/ID'],
+    keys: ['schemaRegistry.url', 'schemaRegistry.unknownAfter'],
+    more: 'registry.md#when-a-schema-is-not-there',
+  },
+  CTR_SCHEMA_CHANGED: {
+    means: 'The schema registry says another schema under a key than it did before.',
+    notice: 'The schema that was kept first is used. Records written by the other one may be read wrongly.',
+    commands: ['curl SCHEMA_REGISTRY/schemas/ids/ID'],
+    keys: ['schemaRegistry.url'],
+    more: 'registry.md#where-schemas-are-kept',
+  },
+  CTR_QUERY_TIMEOUT: {
+    means: 'A statement took longer than it may, and was given up.',
+    notice: 'No answer to this question. Nothing else is held up.',
+    commands: ['ctr query --timeout 5m "SELECT …"', 'ctr schema refresh'],
+    keys: ['clickhouse.requestTimeout'],
+    more: 'commands.md#ctr-query',
+  },
+  CTR_DEAD_LETTER: {
+    means: 'Dead letters or late events can not be written to their topic or file.',
+    notice: `${NO_ROWS} Offsets do not move before the letters are safe.`,
+    commands: [READY, DOCTOR, 'df -h'],
+    keys: ['deadLetter.topic', 'deadLetter.file', 'late.topic', 'late.file'],
+    more: TROUBLE,
+  },
+  CTR_INPUT: {
+    means: 'Input can not be read, or so little of it was counted that it can not have been meant.',
+    notice: 'A replay that ends with it counts for nothing; what a bounded run of Kafka has written stays.',
+    commands: ['ctr query "SELECT * FROM ctr_ledger ORDER BY cut_at DESC LIMIT 10"', 'ctr letters stats', 'ctr config print'],
+    keys: ['events.fields.product', 'events.fields.type', 'events.fields.time', 'events.time.unit', 'time.oldest'],
+    more: 'operations.md#bounded-runs',
+  },
+  CTR_WORKER_DIED: {
+    means: 'A worker thread ended by an error: a fault of the engine, or too little memory.',
+    notice: UNHARMED,
+    commands: [LOGS, 'kubectl describe pod ctr-0', READY],
+    keys: ['engine.workers', 'state.maxProducts', 'restart.attempts'],
+    more: TROUBLE,
+  },
+  CTR_SINK_DIED: {
+    means: 'The thread that writes to ClickHouse ended by an error, or was stopped while rows waited.',
+    notice: UNHARMED,
+    commands: [LOGS, READY],
+    keys: ['restart.attempts'],
+    more: TROUBLE,
+  },
+  CTR_LEDGER: {
+    means: 'The ledger does not balance: records were read of which it is not known what became. A fault of the engine.',
+    notice: 'The run ends with 1, and its result must not be trusted.',
+    commands: [
+      'ctr query "SELECT * FROM ctr_reconciliation WHERE NOT balanced ORDER BY minute DESC LIMIT 20"',
+      'ctr checkpoint list',
+      LOGS,
+    ],
+    keys: ['sink.revision'],
+    more: 'results.md#the-ledger',
+  },
+  CTR_CHECKPOINT_STORE: {
+    means: 'The store of checkpoints can not be read or written, is full, or is not the one of this group.',
+    notice: 'Nothing while it runs: a restart reads more again. A start whose store does not answer waits.',
+    commands: [DOCTOR, 'ctr checkpoint list', 'df -h'],
+    keys: ['checkpoint.storage', 'checkpoint.s3.endpoint', 'checkpoint.timeout'],
+    more: STATE,
+  },
+  CTR_CHECKPOINT_CORRUPT: {
+    means: 'A checkpoint, or an object of it, is missing or damaged.',
+    notice: 'A start takes the one before it, or the offsets of the group. A savepoint by its name is refused.',
+    commands: ['ctr checkpoint list', 'ctr checkpoint verify ID', LOGS],
+    keys: ['checkpoint.storage', 'checkpoint.retain'],
+    more: STATE,
+  },
+  CTR_CHECKPOINT_FAILED: {
+    means: 'A checkpoint or savepoint was not completed: the store or ClickHouse is slow, or the run ended.',
+    notice: 'Nothing. The next one is tried in its turn; a restart meanwhile reads more again.',
+    commands: [READY, 'ctr checkpoint list', LOGS],
+    keys: ['checkpoint.interval', 'checkpoint.timeout', 'checkpoint.storage'],
+    more: STATE,
+  },
+  CTR_STATE_MISMATCH: {
+    means: 'What is kept for a restart was made with another window, other topics, another tenant or another revision.',
+    notice: NOT_STARTED,
+    commands: ['ctr checkpoint list', 'ctr checkpoint inspect latest', 'ctr run --ignore-state'],
+    keys: ['window.size', 'kafka.topics', 'tenant', 'kafka.groupId', 'sink.revision', 'sink.revisionFrom'],
+    more: 'operations.md#changing-the-configuration',
+  },
+  CTR_STATE_TOO_LARGE: {
+    means: 'The configuration does not fit into the memory there is, or open windows need more than they may and nothing frees any.',
+    notice: 'A start ends with the sum of what it would need. A run ends when reading has waited too long for room.',
+    commands: [READY, 'ctr plan --rate 100k --products 1M --window 1m', 'kubectl top pod -l app.kubernetes.io/name=ctr --containers'],
+    keys: ['state.maxProducts', 'window.size', 'time.allowedLateness', 'engine.workers', 'engine.ringBytes'],
+    more: TROUBLE,
+  },
+  CTR_STALLED: {
+    means: 'Records wait and no position moves, and reconnecting did not help.',
+    notice: `${UNHARMED} Results were late by the time it stood.`,
+    commands: [READY, LOGS, DOCTOR],
+    keys: ['watchdog.stallTimeout', 'restart.attempts'],
+    more: TROUBLE,
+  },
+  CTR_SELFTEST: {
+    means: 'The self-test could not be carried out, or a pipeline in it behaved otherwise than it should.',
+    notice: 'Nothing: it has topics, a group and a database of its own.',
+    commands: [DOCTOR, 'ctr selftest --help'],
+    keys: ['kafka.brokers', 'clickhouse.url'],
+    more: 'operations.md#checking-it',
+  },
+  CTR_SHUTDOWN_TIMEOUT: {
+    means: 'The process was told to stop and had not finished in time; the message says what it waited for.',
+    notice: 'Nothing is lost: the next start does again what was not done, with the same rows.',
+    commands: [LOGS, READY],
+    keys: ['shutdown.timeout'],
+    more: TROUBLE,
+  },
+  CTR_INTERRUPTED: {
+    means: 'A bounded run was stopped before its end, or the embedded ClickHouse while it was fetched.',
+    notice: 'It is incomplete. A replay that is stopped counts for nothing; run it again.',
+    commands: ['ctr run --until-end', 'ctr replay --help'],
+    keys: [],
+    more: 'operations.md#bounded-runs',
+  },
+}
