@@ -12,7 +12,7 @@ const API_KEY_AT = 4
 interface Pair {
   readonly client: Socket
   readonly server: Socket
-  /** It began with a Fetch request, as a Kafka consumer's second connection to a broker does. */
+  /** A Fetch request has come, as it does on a Kafka consumer's second connection to a broker, though not always as the first one. */
   fetches: boolean
   forgotten: boolean
 }
@@ -26,7 +26,7 @@ export class TcpProxy {
   bytesPerSecond = Number.POSITIVE_INFINITY
   /** Connections made so far. */
   connections = 0
-  /** Connections for Fetch requests are forgotten before their first one comes through. */
+  /** Connections are forgotten before their first Fetch request comes through. */
   forgetsFetches = false
   readonly port: number
   readonly #pairs = new Set<Pair>()
@@ -110,11 +110,9 @@ export class TcpProxy {
   }
 
   async #pump(pair: Pair, from: Socket, to: Socket): Promise<void> {
-    let first = true
     try {
       for await (const chunk of from as AsyncIterable<Buffer>) {
-        if (first && from === pair.client) pair.fetches = chunk.length >= API_KEY_AT + 2 && chunk.readInt16BE(API_KEY_AT) === FETCH
-        first = false
+        if (from === pair.client) pair.fetches ||= asksForRecords(chunk)
         if (pair.fetches && this.forgetsFetches) pair.forgotten = true
         if (this.latencyMs > 0) await sleep(this.latencyMs)
         if (from === pair.server && Number.isFinite(this.bytesPerSecond)) await sleep((chunk.length * 1000) / this.bytesPerSecond)
@@ -134,4 +132,12 @@ export class TcpProxy {
     this.#changed.resolve()
     this.#changed = Promise.withResolvers()
   }
+}
+
+/** Whether one of the requests in a piece is a Fetch. A consumer's requests are small: a piece begins with one, and holds whole ones. */
+function asksForRecords(chunk: Buffer): boolean {
+  for (let at = 0; at + API_KEY_AT + 2 <= chunk.length; at += API_KEY_AT + Math.max(0, chunk.readInt32BE(at))) {
+    if (chunk.readInt16BE(at + API_KEY_AT) === FETCH) return true
+  }
+  return false
 }
