@@ -14,11 +14,11 @@ import type { Logger } from 'pino'
 import { backoffMs } from '../backoff.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import { type Life, readSign, type Sign, type Vital, vitalOf } from '../proof-of-life.ts'
 import type { DescribedGroup } from './group-facts.ts'
 import { CLIENT_BACKOFF } from './kafka-client.ts'
 import { toCtrError } from './kafka-errors.ts'
 import { findCoordinator, type GroupCoordinator } from './kafkajs-adapter.ts'
-import { type Life, readSign, type Sign, type Vital, vitalOf } from './proof-of-life.ts'
 
 /** A member as the coordinator describes it, and whether it lives. */
 export interface GroupMember {

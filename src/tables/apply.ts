@@ -104,7 +104,7 @@ async function applyWanted(endpoint: Endpoint, form: Form, reports: ApplyReports
   })
   if (sound) return
   await withClient({ ...endpoint, requestTimeoutMs: STATEMENT_TIMEOUT_MS }, endpoint.database, async (client) => {
-    const until = 'waiting until it has ended, up to 30 s if it was killed'
+    const until = 'waiting until it has ended, or for 30 s where nobody can tell that it was killed'
     const what = `works on the tables in ${form.database}`
     const waiting = (holder: string) => reports.info(`another process (${holder}) ${what}; ${until}`)
     await withLease(client, form.cluster, signal, waiting, async (held) => {

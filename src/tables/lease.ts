@@ -4,25 +4,30 @@
  *
  * ClickHouse has no lock. So whoever wants the right, and sees nobody who has it, writes that he has it for LEASE_MS, then looks who else
  * has; whoever finds another one gives his up and tries again later. Of two that write at the same time at least the second to look finds
- * the first; in a cluster once its server has caught up with the others. Who is killed is waited for until his lease has run out. All times
- * are those of ClickHouse's clock.
+ * the first; in a cluster once its server has caught up with the others. All times are those of ClickHouse's clock.
+ *
+ * Who is killed has it no longer, where his name tells that he is gone (proof-of-life.ts); else his lease runs out.
  *
  * The holder renews it three times as often as needed. When that fails for so long that others may have it, `held` throws; a statement that
  * was sent before goes on (under-way.ts).
  */
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
 import type { ClickHouseClient } from '@clickhouse/client'
 import { withSettings } from '../clickhouse/settings.ts'
 import { sleep } from '../clock.ts'
 import { CtrError } from '../errors.ts'
+import { beginLife, type Here, readSign, vitalOf, whereWeAre } from '../proof-of-life.ts'
 import { SCHEMA_TABLE } from './book.ts'
 import { catchUp, NEWEST } from './copies.ts'
 
 const LEASE_MS = 30_000
 const PAUSE_MS = 500
+/** What a killed process has sent before is under way by then, and seen there. */
+const GONE_PAUSE_MS = 500
 /** From a look at the clock to the begin of what was allowed by it. */
 const MARGIN_MS = 2_000
+
+/** What names of holders begin with, as a client's would. */
+const HOLDER = 'ctr'
 
 /** What the right is to: changing tables, or computing roll-ups. In the book each is a kind of entry. */
 export type LeaseKind = 'lease' | 'roll-ups'
@@ -57,24 +62,49 @@ export async function withLease<T>(
   work: Work<T>,
   leaseMs = LEASE_MS,
 ): Promise<T> {
-  const run = `${hostname()}, process ${process.pid}, ${randomUUID().slice(0, 8)}`
-  const [change, compute] = (['lease', 'roll-ups'] as const).map((kind) => new Lease(client, cluster, kind, run, leaseMs)) as [Lease, Lease]
+  const life = await beginLife(HOLDER)
+  const [change, compute] = (['lease', 'roll-ups'] as const).map((kind) => new Lease(client, cluster, kind, life.name, leaseMs)) as [
+    Lease,
+    Lease,
+  ]
   let told = ''
   const taken = async (lease: Lease) => {
     for (;;) {
       signal.throwIfAborted()
       const holder = await lease.take()
       if (holder === undefined) return
-      if (told !== holder) waiting(holder)
+      if (told !== holder) waiting(spellHolder(holder))
       told = holder
       await sleep(PAUSE_MS * (1 + Math.random()), signal)
     }
   }
-  await taken(change)
-  return change.during(async (held) => {
-    await taken(compute)
-    return compute.during(() => work(held))
-  })
+  try {
+    await taken(change)
+    return await change.during(async (held) => {
+      await taken(compute)
+      return compute.during(() => work(held))
+    })
+  } finally {
+    life.end()
+  }
+}
+
+/** A name to hold rights under, of this thread; others can tell whether it is still there. */
+export async function holderName(): Promise<string> {
+  return (await beginLife(HOLDER)).name
+}
+
+/** For people. */
+function spellHolder(name: string): string {
+  const sign = readSign(name)
+  return sign === undefined ? name : `pid ${sign.pid} of ${sign.host}, since ${new Date(sign.since).toISOString()}`
+}
+
+let here: Here | undefined
+
+async function isGone(name: string): Promise<boolean> {
+  here ??= whereWeAre()
+  return (await vitalOf(readSign(name), here)) === 'dead'
 }
 
 class Lease {
@@ -129,23 +159,37 @@ class Lease {
 
   async #hold(ms: number): Promise<void> {
     const asked = performance.now()
-    await this.#client.command({
-      query: `INSERT INTO ctr_schema (kind, name, until) SELECT '${this.#kind}', {run:String}, now64(3) + INTERVAL ${ms} MILLISECOND`,
-      query_params: { run: this.#run },
-    })
+    await this.#write(this.#run, ms)
     this.#heldUntil = asked + ms
   }
 
+  async #write(name: string, ms: number): Promise<void> {
+    await this.#client.command({
+      query: `INSERT INTO ctr_schema (kind, name, until) SELECT '${this.#kind}', {name:String}, now64(3) + INTERVAL ${ms} MILLISECOND`,
+      query_params: { name },
+    })
+  }
+
+  /** One who has it and may live; those that are gone lose it. */
   async #otherHolder(): Promise<string | undefined> {
+    for (const name of await this.#otherHolders()) {
+      if (!(await isGone(name))) return name
+      await sleep(GONE_PAUSE_MS)
+      await this.#write(name, 0)
+    }
+    return undefined
+  }
+
+  async #otherHolders(): Promise<string[]> {
     const answer = await withSettings(this.#client, NEWEST, (settings) =>
       this.#client.query({
         query: `SELECT name FROM ctr_schema FINAL
-          WHERE kind = '${this.#kind}' AND name != {run:String} AND until > now64(3) ORDER BY name LIMIT 1`,
+          WHERE kind = '${this.#kind}' AND name != {run:String} AND until > now64(3) ORDER BY name`,
         query_params: { run: this.#run },
         format: 'JSONEachRow',
         clickhouse_settings: settings,
       }),
     )
-    return (await answer.json<{ name: string }>())[0]?.name
+    return (await answer.json<{ name: string }>()).map(({ name }) => name)
   }
 }

@@ -10,7 +10,6 @@
  *
  * A period of which rows may have expired is left as it is.
  */
-import { hostname } from 'node:os'
 import type { ClickHouseClient } from '@clickhouse/client'
 import { clickHouseReason, isAway, unacknowledged } from '../clickhouse/connect.ts'
 import { sleep } from '../clock.ts'
@@ -19,7 +18,7 @@ import { CtrError } from '../errors.ts'
 import { readBook } from './book.ts'
 import { namesOf } from './cluster.ts'
 import { LATEST_VIEW, LOOK_BACK_SECONDS, SETTLED_MARK } from './latest.ts'
-import { tryLease } from './lease.ts'
+import { holderName, tryLease } from './lease.ts'
 import { keepMarks, type Marks, readMarks } from './marks.ts'
 import { VERSION } from './migrations.ts'
 import type { Form, Names } from './objects.ts'
@@ -84,10 +83,10 @@ export interface RollUpOutcome {
 export class RollUpJob {
   readonly #client: ClickHouseClient
   readonly #form: Form
-  readonly #holder: string
+  #holder: string | undefined
 
-  /** A process goes by one name, so that it does not wait for what a thread of its own has left behind. */
-  constructor(client: ClickHouseClient, form: Form, holder = `${hostname()}, process ${process.pid}`) {
+  /** `holder`: a name to compute under, in place of one that others can tell it by. */
+  constructor(client: ClickHouseClient, form: Form, holder?: string) {
     this.#client = client
     this.#form = form
     this.#holder = holder
@@ -98,6 +97,7 @@ export class RollUpJob {
     const { now, marks } = await readMarks(this.#client, namesOf(this.#form))
     if (dueNames(now, marks, intervalMs).size === 0) return undefined
     const work = () => this.#run(intervalMs, NEVER_ABORTED, () => undefined)
+    this.#holder ??= await holderName()
     const held = await tryLease(this.#client, this.#form.cluster, 'roll-ups', this.#holder, work)
     return held?.done
   }
@@ -107,6 +107,7 @@ export class RollUpJob {
    * ClickHouse runs then goes on there, and no other is sent. `told` hears what is being done.
    */
   async runAll(signal: AbortSignal, told: (step: string) => void = () => undefined): Promise<RollUpOutcome> {
+    this.#holder ??= await holderName()
     for (;;) {
       signal.throwIfAborted()
       const held = await tryLease(this.#client, this.#form.cluster, 'roll-ups', this.#holder, () => this.#run(0, signal, told))

@@ -5,7 +5,7 @@
 import type { Admin } from 'kafkajs'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { sleep } from '../../src/clock.ts'
-import { readSign } from '../../src/kafka/proof-of-life.ts'
+import { readSign } from '../../src/proof-of-life.ts'
 import { type EngineProcess, into, merged, runEngine, startEngine } from '../../workshop/engine-process.ts'
 import { type Broker, startBroker } from '../../workshop/kafka-broker.ts'
 import { fresh, plainClient } from '../../workshop/kafka-harness.ts'

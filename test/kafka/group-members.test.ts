@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import type { DescribedGroup } from '../../src/kafka/group-facts.ts'
 import { type ClaimOptions, claimGroup, deadAmong, tryDismissDead } from '../../src/kafka/group-members.ts'
 import type { GroupCoordinator } from '../../src/kafka/kafkajs-adapter.ts'
-import { beginLife, type Life, readSign, type Sign, spellSign } from '../../src/kafka/proof-of-life.ts'
+import { beginLife, type Life, readSign, type Sign, spellSign } from '../../src/proof-of-life.ts'
 import { createTopics, fresh, plainClient, sourceOptions, until, withSource } from '../../workshop/kafka-harness.ts'
 import { sharedBrokers } from '../support/shared-broker.ts'
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { coPartitionAssigner } from '../../src/kafka/co-partition-assigner.ts'
 import { kafkaSource } from '../../src/kafka/kafka-source.ts'
 import { findCoordinator } from '../../src/kafka/kafkajs-adapter.ts'
-import { readSign } from '../../src/kafka/proof-of-life.ts'
+import { readSign } from '../../src/proof-of-life.ts'
 import {
   createTopics,
   fresh,

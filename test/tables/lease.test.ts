@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { connect, type Endpoint } from '../../src/clickhouse/connect.ts'
 import { sleep } from '../../src/clock.ts'
-import { tryLease, withLease } from '../../src/tables/lease.ts'
+import { beginLife } from '../../src/proof-of-life.ts'
+import { holderName, tryLease, withLease } from '../../src/tables/lease.ts'
 import { startProxy } from '../../workshop/clickhouse-proxy.ts'
 import { makeTables } from '../../workshop/tables.ts'
 import { sharedClickHouse } from '../support/shared-clickhouse.ts'
@@ -89,4 +90,36 @@ test('a renewal that is under way when the work ends does not take the right aga
   await sleep(2_000)
   expect(await tryLease(direct, undefined, 'lease', 'another', async () => 'held')).toEqual({ done: 'held' })
   await Promise.all([slow.close(), direct.close(), proxy.close()])
+}, 120_000)
+
+test('a holder that is gone is not waited for; one that lives, or may live elsewhere, is, and both are named', async () => {
+  const endpoint = await database()
+  const client = connect(endpoint, endpoint.database)
+  const gone = await beginLife('ctr')
+  gone.end()
+  const living = await holderName()
+  const elsewhere = 'ctr@node-7:1/0123456789ab.-.mb1x3k9q.9f86d081884c7d65'
+  const holds = (name: string, seconds = 25) =>
+    client.command({
+      query: `INSERT INTO ctr_schema (kind, name, until) SELECT 'lease', {name:String}, now64(3) + INTERVAL ${seconds} SECOND`,
+      query_params: { name },
+    })
+  const work = async () => 'done'
+  await holds(gone.name)
+  expect(await tryLease(client, undefined, 'lease', 'first', work)).toEqual({ done: 'done' })
+  for (const [name, words] of [
+    [living, `pid ${process.pid} of `],
+    [elsewhere, 'pid 1 of node-7, since 2025-'],
+  ] as const) {
+    await holds(name)
+    expect(await tryLease(client, undefined, 'lease', 'second', work)).toBeUndefined()
+    const waited: string[] = []
+    const patience = new AbortController()
+    const waiting = withLease(client, undefined, patience.signal, (holder) => waited.push(holder), work)
+    await expect.poll(() => waited, { timeout: 20_000 }).toEqual([expect.stringContaining(words)])
+    patience.abort()
+    await expect(waiting).rejects.toThrow()
+    await holds(name, 0)
+  }
+  await client.close()
 }, 120_000)

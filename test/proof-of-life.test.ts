@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { beginLife, readSign, type Sign, spellSign, vitalOf, whereWeAre } from '../../src/kafka/proof-of-life.ts'
+import { beginLife, readSign, type Sign, spellSign, vitalOf, whereWeAre } from '../src/proof-of-life.ts'
 
 const HERE = { host: 'ctr-0', place: '3f9c0a1b2c4d', container: 'aaaaaaaaaaaa' }
 const SIGN: Sign = { ...HERE, client: 'ctr', pid: 17, since: 1_700_000_000_000, token: '9f86d081884c7d65' }
@@ -49,7 +49,7 @@ describe('a life', () => {
   })
 
   test('of another process lasts as long as that, stopped or not, and not a moment longer', async () => {
-    const script = `const { beginLife } = await import('./src/kafka/proof-of-life.ts')
+    const script = `const { beginLife } = await import('./src/proof-of-life.ts')
       console.log((await beginLife('ctr')).name)
       setInterval(() => {}, 1000)`
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script])

@@ -1,6 +1,6 @@
 /**
- * Whether a member of a consumer group lives, told by its name alone: brokers show a member's name in every state of the group, and all
- * else only while the group is stable.
+ * Whether a member of a consumer group, or who has the right to change tables, lives, told by its name alone: brokers show a member's name
+ * in every state of the group, and all else only while the group is stable.
  *
  *   ctr@ctr-0:17/3f9c0a1b2c4d.-.mb1x3k9q.9f86d081884c7d65
  *   │   │     │  │            │ │        └ token, of this one member
