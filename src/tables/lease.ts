@@ -89,9 +89,12 @@ export async function withLease<T>(
   }
 }
 
-/** A name to hold rights under, of this thread; others can tell whether it is still there. */
-export async function holderName(): Promise<string> {
-  return (await beginLife(HOLDER)).name
+let ownName: Promise<string> | undefined
+
+/** The name to hold rights under again and again; others can tell by it whether this thread is still there. */
+export function holderName(): Promise<string> {
+  ownName ??= beginLife(HOLDER).then(({ name }) => name)
+  return ownName
 }
 
 /** For people. */
