@@ -22,6 +22,9 @@ const TRANSACTION_MAX_MS = 30_000
 const CONCURRENT_MAX_MS = 30_000
 const CONCURRENT_WAIT_MS = 20
 const FENCED: readonly unknown[] = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_TXN_STATE', 'INVALID_PRODUCER_ID_MAPPING']
+const CONCURRENT = 'CONCURRENT_TRANSACTIONS'
+/** Nothing else of this one is under way when it commits: what is, is the next one's shutting it out. */
+const FENCED_AT_COMMIT: readonly unknown[] = [...FENCED, CONCURRENT]
 
 export class Transactions {
   readonly #options: KafkaClientOptions
@@ -52,33 +55,37 @@ export class Transactions {
 
   /** All or none. When it rejects they may be there nevertheless: the answer may have been lost. Throws CtrError. */
   async send(records: readonly TransactionRecord[]): Promise<void> {
-    await this.#explained(async () => {
-      const transaction = this.#first ?? (await this.#producer.transaction())
-      this.#first = undefined
-      try {
-        const byTopic = Map.groupBy(records, ({ topic }) => topic)
-        const topicMessages = [...byTopic].map(([topic, own]) => ({
-          topic,
-          messages: own.map(({ partition, value }) => ({ key: null, partition, value })),
-        }))
-        await whenBeforeIsOver(() => transaction.sendBatch({ acks: -1, topicMessages }))
-      } catch (error) {
-        await transaction.abort().catch(() => undefined) // the failure before says more
-        throw error
-      }
-      await transaction.commit()
-    })
+    const transaction = await this.#explained(() => this.#open(records))
+    await this.#explained(() => transaction.commit(), FENCED_AT_COMMIT)
   }
 
   async close(): Promise<void> {
     await this.#producer.disconnect()
   }
 
-  async #explained<T>(work: () => Promise<T>): Promise<T> {
+  /** A transaction with the records in it. */
+  async #open(records: readonly TransactionRecord[]): Promise<Transaction> {
+    const transaction = this.#first ?? (await this.#producer.transaction())
+    this.#first = undefined
+    try {
+      const byTopic = Map.groupBy(records, ({ topic }) => topic)
+      const topicMessages = [...byTopic].map(([topic, own]) => ({
+        topic,
+        messages: own.map(({ partition, value }) => ({ key: null, partition, value })),
+      }))
+      await whenBeforeIsOver(() => transaction.sendBatch({ acks: -1, topicMessages }))
+      return transaction
+    } catch (error) {
+      await transaction.abort().catch(() => undefined) // the failure before says more
+      throw error
+    }
+  }
+
+  async #explained<T>(work: () => Promise<T>, fenced = FENCED): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      if (!causesOf(error).some(({ type }) => FENCED.includes(type))) throw toCtrError(error, this.#options.brokers)
+      if (!causesOf(error).some(({ type }) => fenced.includes(type))) throw toCtrError(error, this.#options.brokers)
       const what = 'somebody else has begun under this transactional id; what was committed before is done'
       throw new CtrError('CTR_GROUP_BUSY', `transactional id ${this.#id}: ${what}; let one of both end, then run it again`, {
         cause: error,
@@ -92,7 +99,7 @@ async function whenBeforeIsOver<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
-      const waits = causesOf(error).some(({ type }) => type === 'CONCURRENT_TRANSACTIONS')
+      const waits = causesOf(error).some(({ type }) => type === CONCURRENT)
       if (!waits || performance.now() > giveUpAt) throw error
       await sleep(CONCURRENT_WAIT_MS)
     }
