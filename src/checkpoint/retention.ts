@@ -8,14 +8,14 @@
  *                       one that stays is newer
  *   object              stays while a manifest that stays refers to it; while an unreadable one stays that may refer to it (begun later
  *                       than it, or less than an hour before by a clock that is behind); and for an hour after it was begun: its
- *                       manifest may still be on its way, from any process of the group
+ *                       manifest may still be on its way, from any process of the group. It goes in the second pass that finds no
+ *                       manifest referring to it: another process may just have restored the last that did, or may lose the task to one
+ *                       that did, and its manifest, which refers to the same object, may have come after the first pass listed
  *   one's own object    goes without that hour, so that a store holds little more than what is retained: a writer knows which of its
- *                       checkpoints are behind it. But only in the second pass that finds no manifest referring to it: another process
- *                       may just have restored the last that did, and its own first manifest, which will refer to the same object,
- *                       may have come after the first pass listed; nor while the next checkpoint of the same writer may refer to it
+ *                       checkpoints are behind it. But not while the next checkpoint of the same writer may refer to it
  *
  * Safe with other processes at work: a new manifest refers to new objects and to those of the manifest it goes on from, which is among
- * the newest of its tasks or a savepoint.
+ * the newest of its tasks or a savepoint, or was when the manifest was begun.
  */
 
 import type { ObjectStore, StoredObject } from '../store/object-store.ts'
@@ -29,8 +29,8 @@ export interface Expired {
   readonly manifests: readonly string[]
   readonly objects: readonly string[]
   /**
-   * Objects to which no manifest that stays refers, whether they go or not: what the next pass wants as `loose`. With `own` only those of
-   * its checkpoints up to this one: of later ones the manifest is on its way.
+   * Objects to which no manifest that stays refers, whether they go or not: what the next pass wants as `loose`. With `own` of its own
+   * only those of its checkpoints up to this one: of later ones the manifest is on its way.
    */
   readonly loose: ReadonlySet<string>
 }
@@ -42,7 +42,7 @@ export interface OwnCheckpoints {
   readonly number: number
   /** All up to `number` without it. */
   readonly after?: number
-  /** What the pass before found loose. Without it none goes before its hour. */
+  /** What the pass before found loose; nothing else goes. */
   readonly loose?: ReadonlySet<string>
   /** Objects as they were listed before its last manifest was written; listed anew without it. */
   readonly objects?: readonly StoredObject[] | undefined
@@ -70,11 +70,11 @@ export function expired(
   const unclearUntil = Math.max(...unclear.map(({ key }) => begunAt(key))) + YOUNG_MS
   const referred = objectsOf([...kept])
   const listed = objectsOf(listing.manifests)
-  const isBehind = (key: string) => own?.loose?.has(key) === true && isOwn(key, own) && !listed.has(key)
-  const isDone = (key: string) => begunAt(key) < nowMs - YOUNG_MS || isBehind(key)
+  const wasLoose = (key: string) => own === undefined || (own.loose?.has(key) === true && !listed.has(key))
+  const isDone = (key: string) => begunAt(key) < nowMs - YOUNG_MS || (own !== undefined && isOwn(key, own))
   const isHeld = (key: string) => referred.has(key) || own?.holds?.(key) === true
-  const isGone = ({ key }: StoredObject) => !isHeld(key) && begunAt(key) > unclearUntil && isDone(key)
-  const isComplete = (key: string) => own === undefined || isOwn(key, own)
+  const isGone = ({ key }: StoredObject) => !isHeld(key) && wasLoose(key) && begunAt(key) > unclearUntil && isDone(key)
+  const isComplete = (key: string) => own === undefined || !isOf(key, own.writerId) || isOwn(key, own)
   const loose = new Set(objects.map(({ key }) => key).filter((key) => !referred.has(key) && isComplete(key)))
   return { manifests: [...gone, ...over], objects: objects.filter(isGone).map(({ key }) => key), loose }
 }
@@ -83,9 +83,15 @@ function objectsOf(manifests: readonly StoredManifest[]): Set<string> {
   return new Set(manifests.flatMap(({ manifest }) => manifest.tasks.flatMap(({ object }) => object?.key ?? [])))
 }
 
+const WRITTEN_AS = /\/\d{13}-([0-9a-f]{8})-(\d+)\.\w+$/
+
+function isOf(key: string, writerId: string): boolean {
+  return WRITTEN_AS.exec(key)?.[1] === writerId
+}
+
 function isOwn(key: string, { writerId, number, after = -1 }: OwnCheckpoints): boolean {
-  const match = /\/\d{13}-([0-9a-f]{8})-(\d+)\.\w+$/.exec(key)
-  return match !== null && match[1] === writerId && Number(match[2]) > after && Number(match[2]) <= number
+  const of = Number(WRITTEN_AS.exec(key)?.[2])
+  return isOf(key, writerId) && of > after && of <= number
 }
 
 /** What has no time in its key is not ours to judge: it never gets old. */

@@ -124,7 +124,7 @@ describe('objects that nothing refers to', () => {
   })
 })
 
-describe("a writer's own objects that nothing refers to", () => {
+describe('what a writer removes of objects that nothing refers to', () => {
   const numbered = (number: number, writer = '0000000a') => objectKey('g', 1, checkpointId(ms(NOW) - 1, writer, number))
   const young = [1, 2, 3].map((number) => numbered(number))
 
@@ -143,6 +143,13 @@ describe("a writer's own objects that nothing refers to", () => {
     const objects = [999, 998, 997].map((minute) => ({ key: object(1, minute), bytes: 1 }))
     const all = { writerId: '00000000', number: 1 }
     expect(expired(listing([manifest(999, { 1: 999 })]), objects, 2, ms(NOW), all).loose).toEqual(new Set([object(1, 998), object(1, 997)]))
+  })
+
+  test('of others stay for the first pass, however old: whoever has lost the task may be writing a manifest that refers to them', () => {
+    const old = { writerId: '0000000a', number: 2 }
+    const found = listing([manifest(999, { 1: 999 })])
+    expect(decide(found, [object(1, 5)], 1, old)).toEqual([])
+    expect(decide(found, [object(1, 5)], 1, { ...old, loose: new Set([object(1, 5)]) })).toEqual([object(1, 5)])
   })
 
   test('are not loose while their own manifest is on its way', () => {
