@@ -23,8 +23,11 @@ const CONCURRENT_MAX_MS = 30_000
 const CONCURRENT_WAIT_MS = 20
 const FENCED: readonly unknown[] = ['INVALID_PRODUCER_EPOCH', 'PRODUCER_FENCED', 'INVALID_TXN_STATE', 'INVALID_PRODUCER_ID_MAPPING']
 const CONCURRENT = 'CONCURRENT_TRANSACTIONS'
-/** Nothing else of this one is under way when it commits: what is, is the next one's shutting it out. */
-const FENCED_AT_COMMIT: readonly unknown[] = [...FENCED, CONCURRENT]
+/**
+ * Nothing else of this one is under way when it commits: what is, is the next one's shutting it out. Kafka 4.1 answers a commit at that
+ * moment now and then with an error that says nothing (-1), too.
+ */
+const FENCED_AT_COMMIT: readonly unknown[] = [...FENCED, CONCURRENT, 'UNKNOWN']
 
 export class Transactions {
   readonly #options: KafkaClientOptions
@@ -85,8 +88,10 @@ export class Transactions {
     try {
       return await work()
     } catch (error) {
-      if (!causesOf(error).some(({ type }) => fenced.includes(type))) throw toCtrError(error, this.#options.brokers)
-      const what = 'somebody else has begun under this transactional id; what was committed before is done'
+      const found = causesOf(error).find(({ type }) => fenced.includes(type))
+      if (found === undefined) throw toCtrError(error, this.#options.brokers)
+      const doubt = found.type === 'UNKNOWN' ? 'the broker does not say why a commit failed; most likely ' : ''
+      const what = `${doubt}somebody else has begun under this transactional id; what was committed before is done`
       throw new CtrError('CTR_GROUP_BUSY', `transactional id ${this.#id}: ${what}; let one of both end, then run it again`, {
         cause: error,
       })
